@@ -13,6 +13,7 @@ type Code string
 
 // The codes. An error without one counts as Internal.
 const (
+	Misuse      Code = "misuse"      // flags that contradict each other or lack one another (exit status 2)
 	Invalid     Code = "invalid"     // the request or file is wrong; repeating it will not help
 	NotFound    Code = "not_found"   // a model, layer, unit or file that does not exist
 	TooLarge    Code = "too_large"   // over a stated limit
@@ -33,6 +34,9 @@ func (e *Error) Error() string { return e.Err.Error() }
 
 // Unwrap returns the wrapped error, so that errors.Is and errors.As see the cause.
 func (e *Error) Unwrap() error { return e.Err }
+
+// Misusef returns a Misuse error.
+func Misusef(format string, args ...any) error { return wrap(Misuse, format, args) }
 
 // Invalidf returns an Invalid error.
 func Invalidf(format string, args ...any) error { return wrap(Invalid, format, args) }

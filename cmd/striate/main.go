@@ -1,0 +1,89 @@
+// Command striate is a laboratory for the primary visual cortex: it trains V1-constrained
+// networks, exports them to ONNX, serves any ONNX vision network and measures how well its units
+// explain macaque V1.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"striate/internal/fault"
+)
+
+// cli is the command line: one field a command.
+type cli struct {
+	Quiet bool `help:"No progress on stderr." short:"q"`
+
+	Version versionCmd `cmd:"" help:"Print the version."`
+}
+
+// globals is what every command gets besides its own flags.
+type globals struct {
+	Stdout, Stderr io.Writer
+	Quiet          bool
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// run executes one command line. Exit status: 0 done, 1 failed, 2 misused.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	var c cli
+	exited, status := false, 0
+	parser, err := kong.New(&c,
+		kong.Name("striate"),
+		kong.Description("A laboratory for the primary visual cortex."),
+		kong.Writers(stdout, stderr),
+		kong.UsageOnError(),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.DefaultEnvars("STRIATE"),
+		kong.Exit(func(s int) { exited, status = true, s }),
+	)
+	if err != nil {
+		panic(err) // a wrong struct tag: found by the first test
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	parsed, err := parser.Parse(args)
+	if exited { // --help
+		return status
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "striate: %s (see 'striate --help')\n", oneLine(err))
+		return 2
+	}
+	g := &globals{Stdout: stdout, Stderr: stderr, Quiet: c.Quiet}
+	parsed.BindTo(ctx, (*context.Context)(nil))
+	err = parsed.Run(g)
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
+		fmt.Fprintln(stderr, "striate: interrupted")
+		return 1
+	case fault.CodeOf(err) == fault.Misuse:
+		fmt.Fprintf(stderr, "striate: %s\n", oneLine(err))
+		return 2
+	default:
+		fmt.Fprintf(stderr, "striate: %s\n", oneLine(err))
+		return 1
+	}
+}
+
+// oneLine keeps an error on one line, whatever a library put into it.
+func oneLine(err error) string {
+	return strings.Join(strings.Fields(err.Error()), " ")
+}
