@@ -1,0 +1,210 @@
+// Package picture turns image files from strangers into pixels, and pixels into what a network
+// reads. Dimensions are checked before anything is decoded.
+package picture
+
+import (
+	"bytes"
+	"fmt"
+	"image"
+	"image/color"
+	"image/jpeg"
+	"image/png"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"striate/internal/fault"
+	"striate/internal/pillow"
+)
+
+// RGB is an 8-bit colour image, rows outermost, 3 samples a pixel.
+type RGB struct {
+	Width, Height int
+	Pix           []uint8
+}
+
+// Limits bound what is decoded. Zero values mean the defaults.
+type Limits struct {
+	MaxPixels int64 // width × height
+	MaxSide   int
+	MaxBytes  int64 // of an encoded file read from disk
+}
+
+// The default limits.
+const (
+	DefaultMaxPixels = 1 << 25 // 5792×5792
+	DefaultMaxSide   = 16384
+	DefaultMaxBytes  = 64 << 20
+)
+
+func (l Limits) withDefaults() Limits {
+	if l.MaxPixels == 0 {
+		l.MaxPixels = DefaultMaxPixels
+	}
+	if l.MaxSide == 0 {
+		l.MaxSide = DefaultMaxSide
+	}
+	if l.MaxBytes == 0 {
+		l.MaxBytes = DefaultMaxBytes
+	}
+	return l
+}
+
+// Format names what the first bytes of data say: "png", "jpeg" or "".
+func Format(data []byte) string {
+	switch {
+	case bytes.HasPrefix(data, []byte("\x89PNG\r\n\x1a\n")):
+		return "png"
+	case bytes.HasPrefix(data, []byte("\xff\xd8\xff")):
+		return "jpeg"
+	}
+	return ""
+}
+
+// Decode decodes a PNG or JPEG as Pillow's convert("RGB") sees it: grey replicated, alpha dropped
+// (not composited), 16-bit samples cut to their high byte, EXIF orientation not applied.
+func Decode(data []byte, limits Limits) (*RGB, error) {
+	limits = limits.withDefaults()
+	decodeConfig, decode := png.DecodeConfig, png.Decode
+	format := Format(data)
+	switch format {
+	case "":
+		return nil, fault.Invalidf("not a PNG or JPEG image (the first bytes are neither's)")
+	case "jpeg":
+		decodeConfig, decode = jpeg.DecodeConfig, jpeg.Decode
+	}
+	config, err := decodeConfig(bytes.NewReader(data))
+	if err != nil {
+		return nil, fault.Invalidf("broken %s image: %v", strings.ToUpper(format), err)
+	}
+	if config.Width <= 0 || config.Height <= 0 {
+		return nil, fault.Invalidf("%s image of %d×%d pixels", strings.ToUpper(format), config.Width, config.Height)
+	}
+	if config.Width > limits.MaxSide || config.Height > limits.MaxSide || int64(config.Width)*int64(config.Height) > limits.MaxPixels {
+		return nil, fault.TooLargef("image of %d×%d pixels is over the limit of %d pixels (%d on a side): make it smaller first",
+			config.Width, config.Height, limits.MaxPixels, limits.MaxSide)
+	}
+	img, err := decode(bytes.NewReader(data))
+	if err != nil {
+		return nil, fault.Invalidf("broken %s image: %v", strings.ToUpper(format), err)
+	}
+	return fromImage(img), nil
+}
+
+// ReadFile decodes an image file.
+func ReadFile(path string, limits Limits) (*RGB, []byte, error) {
+	limits = limits.withDefaults()
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, nil, fault.NotFoundf("no such image: %s", path)
+	}
+	if info.Size() > limits.MaxBytes {
+		return nil, nil, fault.TooLargef("%s has %d bytes, over the limit of %d", path, info.Size(), limits.MaxBytes)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read image: %w", err)
+	}
+	img, err := Decode(data, limits)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return img, data, nil
+}
+
+func fromImage(img image.Image) *RGB {
+	b := img.Bounds()
+	out := &RGB{b.Dx(), b.Dy(), make([]uint8, 3*b.Dx()*b.Dy())}
+	switch m := img.(type) {
+	case *image.NRGBA:
+		dropAlpha(out, m.Pix, m.Stride)
+	case *image.RGBA: // opaque: the PNG decoder gives it to images without alpha
+		dropAlpha(out, m.Pix, m.Stride)
+	case *image.Gray:
+		for y := range out.Height {
+			for x, v := range m.Pix[y*m.Stride:][:out.Width] {
+				copy(out.Pix[(y*out.Width+x)*3:], []uint8{v, v, v})
+			}
+		}
+	case *image.NRGBA64:
+		for i := range out.Width * out.Height {
+			at := (i/out.Width)*m.Stride + (i%out.Width)*8
+			out.Pix[3*i], out.Pix[3*i+1], out.Pix[3*i+2] = m.Pix[at], m.Pix[at+2], m.Pix[at+4]
+		}
+	case *image.Paletted:
+		fromPalette(out, m)
+	default:
+		for i := range out.Width * out.Height {
+			r, g, bl, _ := img.At(b.Min.X+i%out.Width, b.Min.Y+i/out.Width).RGBA()
+			out.Pix[3*i], out.Pix[3*i+1], out.Pix[3*i+2] = uint8(r>>8), uint8(g>>8), uint8(bl>>8)
+		}
+	}
+	return out
+}
+
+func dropAlpha(out *RGB, pix []uint8, stride int) {
+	for y := range out.Height {
+		row := pix[y*stride:]
+		for x := range out.Width {
+			copy(out.Pix[(y*out.Width+x)*3:], row[4*x:4*x+3])
+		}
+	}
+}
+
+func fromPalette(out *RGB, m *image.Paletted) {
+	table := make([][3]uint8, 256) // an index beyond the palette is black
+	for i, c := range m.Palette {
+		n := color.NRGBAModel.Convert(c).(color.NRGBA)
+		table[i] = [3]uint8{n.R, n.G, n.B}
+	}
+	for y := range out.Height {
+		for x, v := range m.Pix[y*m.Stride:][:out.Width] {
+			copy(out.Pix[(y*out.Width+x)*3:], table[v][:])
+		}
+	}
+}
+
+// Resize returns the image at the size, by Pillow's antialiased bilinear filter, aspect not kept.
+func (m *RGB) Resize(height, width int) *RGB {
+	if height == m.Height && width == m.Width {
+		return m
+	}
+	return &RGB{width, height, pillow.Resize(m.Pix, m.Width, m.Height, 3, width, height, pillow.Bilinear)}
+}
+
+// Collect lists image files: each path that is a file, and the PNG and JPEG files in each that is a
+// folder, subfolders included, sorted by path.
+func Collect(paths []string) ([]string, error) {
+	var files []string
+	for _, path := range paths {
+		info, err := os.Stat(path)
+		if err != nil {
+			return nil, fault.NotFoundf("no such image or folder: %s", path)
+		}
+		if !info.IsDir() {
+			files = append(files, path)
+			continue
+		}
+		before := len(files)
+		err = filepath.WalkDir(path, func(p string, d os.DirEntry, err error) error {
+			if err == nil && !d.IsDir() && IsImageName(p) {
+				files = append(files, p)
+			}
+			return err
+		})
+		if err != nil {
+			return nil, fmt.Errorf("list images: %w", err)
+		}
+		if len(files) == before {
+			return nil, fault.Invalidf("folder %s holds no .png, .jpg or .jpeg file", path)
+		}
+		slices.Sort(files[before:])
+	}
+	return files, nil
+}
+
+// IsImageName tells whether a file name ends in .png, .jpg or .jpeg, in any case.
+func IsImageName(name string) bool {
+	return slices.Contains([]string{".png", ".jpg", ".jpeg"}, strings.ToLower(filepath.Ext(name)))
+}
