@@ -1,0 +1,46 @@
+package network
+
+import (
+	"github.com/gomlx/gomlx/core/graph"
+)
+
+// localTaps is the number of offsets of a local receptive field, 3×3.
+const localTaps = 9
+
+// local filters x, N×I×H×W, with a 3×3 kernel of its own at every position: a convolution whose
+// weights are not shared, zero padding 1, no bias:
+//
+//	y[n,o,p] = Σ over c and the 9 offsets t of x[n,c,p+t]·weight[p, I·t + c, o]
+//
+// It stands for receptive fields that differ between positions of V1 (the paper, section 3.1,
+// "local receptive fields"). weight is (H·W)×(9·I)×O, see [Parameter.VariableShape]; the sum is one
+// matrix product per position, all in one batch. Initially the weights are standard normal, without
+// regard to fan-in, as in the authors' code: the batch normalisation behind takes the scale out.
+func (b *builder) local(x, weight *graph.Node) *graph.Node {
+	side := x.Shape().Dimensions[2]
+	channels := x.Shape().Dimensions[1]
+	patches := graph.Concatenate(neighbours(x), 1) // N × (9·I) × H × W, offset-major
+	patches = withTail(patches, localTaps*channels, side*side)
+	y := b.dot(patches, []int{1}, []int{2}, weight, []int{1}, []int{0}) // (H·W) × N × O
+	return withTail(graph.TransposeAllAxes(y, 1, 2, 0), weight.Shape().Dimensions[2], side, side)
+}
+
+// neighbours returns x, N×C×H×W, shifted to each of the nine offsets of a 3×3 window, row by row,
+// zeros beyond the border.
+func neighbours(x *graph.Node) []*graph.Node {
+	rows := shifts(x, 2)
+	all := make([]*graph.Node, 0, localTaps)
+	for _, r := range rows {
+		all = append(all, shifts(r, 3)...)
+	}
+	return all
+}
+
+// shifts returns x moved so that position p holds what was at p−1, p and p+1 along an axis.
+func shifts(x *graph.Node, axis int) []*graph.Node {
+	n := x.Shape().Dimensions[axis]
+	border := graph.ZerosLike(graph.SliceAxis(x, axis, graph.AxisRange(0, 1)))
+	before := graph.Concatenate([]*graph.Node{border, graph.SliceAxis(x, axis, graph.AxisRange(0, n-1))}, axis)
+	after := graph.Concatenate([]*graph.Node{graph.SliceAxis(x, axis, graph.AxisRange(1, n)), border}, axis)
+	return []*graph.Node{before, x, after}
+}
