@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"image"
 	"image/color"
-	"image/jpeg"
 	"image/png"
 	"os"
 	"path/filepath"
@@ -15,6 +14,7 @@ import (
 	"strings"
 
 	"striate/internal/fault"
+	"striate/internal/jpegturbo"
 	"striate/internal/pillow"
 )
 
@@ -62,34 +62,51 @@ func Format(data []byte) string {
 	return ""
 }
 
-// Decode decodes a PNG or JPEG as Pillow's convert("RGB") sees it: grey replicated, alpha dropped
+// Decode decodes a PNG or JPEG to the pixels that Pillow's convert("RGB") gives: grey replicated, alpha dropped
 // (not composited), 16-bit samples cut to their high byte, EXIF orientation not applied.
 func Decode(data []byte, limits Limits) (*RGB, error) {
 	limits = limits.withDefaults()
-	decodeConfig, decode := png.DecodeConfig, png.Decode
-	format := Format(data)
-	switch format {
-	case "":
-		return nil, fault.Invalidf("not a PNG or JPEG image (the first bytes are neither's)")
+	switch Format(data) {
+	case "png":
+		config, err := png.DecodeConfig(bytes.NewReader(data))
+		if err != nil {
+			return nil, fault.Invalidf("broken PNG image: %v", err)
+		}
+		if err := limits.check("PNG", config.Width, config.Height); err != nil {
+			return nil, err
+		}
+		img, err := png.Decode(bytes.NewReader(data))
+		if err != nil {
+			return nil, fault.Invalidf("broken PNG image: %v", err)
+		}
+		return fromImage(img), nil
 	case "jpeg":
-		decodeConfig, decode = jpeg.DecodeConfig, jpeg.Decode
+		config, err := jpegturbo.DecodeConfig(data)
+		if err != nil {
+			return nil, fault.Invalidf("broken JPEG image: %v", err)
+		}
+		if err := limits.check("JPEG", config.Width, config.Height); err != nil {
+			return nil, err
+		}
+		m, err := jpegturbo.Decode(data, int(limits.MaxPixels))
+		if err != nil {
+			return nil, fault.Invalidf("broken JPEG image: %v", err)
+		}
+		return &RGB{m.Width, m.Height, m.Pix}, nil
 	}
-	config, err := decodeConfig(bytes.NewReader(data))
-	if err != nil {
-		return nil, fault.Invalidf("broken %s image: %v", strings.ToUpper(format), err)
+	return nil, fault.Invalidf("not a PNG or JPEG image (the first bytes are neither's)")
+}
+
+// check refuses an image by the size its header states.
+func (l Limits) check(format string, width, height int) error {
+	if width <= 0 || height <= 0 {
+		return fault.Invalidf("%s image of %d×%d pixels", format, width, height)
 	}
-	if config.Width <= 0 || config.Height <= 0 {
-		return nil, fault.Invalidf("%s image of %d×%d pixels", strings.ToUpper(format), config.Width, config.Height)
+	if width > l.MaxSide || height > l.MaxSide || int64(width)*int64(height) > l.MaxPixels {
+		return fault.TooLargef("image of %d×%d pixels is over the limit of %d pixels (%d on a side): make it smaller first",
+			width, height, l.MaxPixels, l.MaxSide)
 	}
-	if config.Width > limits.MaxSide || config.Height > limits.MaxSide || int64(config.Width)*int64(config.Height) > limits.MaxPixels {
-		return nil, fault.TooLargef("image of %d×%d pixels is over the limit of %d pixels (%d on a side): make it smaller first",
-			config.Width, config.Height, limits.MaxPixels, limits.MaxSide)
-	}
-	img, err := decode(bytes.NewReader(data))
-	if err != nil {
-		return nil, fault.Invalidf("broken %s image: %v", strings.ToUpper(format), err)
-	}
-	return fromImage(img), nil
+	return nil
 }
 
 // ReadFile decodes an image file.
