@@ -22,7 +22,10 @@ import (
 type cli struct {
 	Quiet bool `help:"No progress on stderr." short:"q"`
 
-	Version versionCmd `cmd:"" help:"Print the version."`
+	Activations activationsCmd `cmd:"" help:"Write the responses of layers to images."`
+	Export      exportCmd      `cmd:"" help:"Write a network as an ONNX file."`
+	Doctor      doctorCmd      `cmd:"" help:"Find and explain ONNX Runtime, devices, models."`
+	Version     versionCmd     `cmd:"" help:"Print the version."`
 }
 
 // globals is what every command gets besides its own flags.
@@ -48,7 +51,6 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		kong.Writers(stdout, stderr),
 		kong.UsageOnError(),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-		kong.DefaultEnvars("STRIATE"),
 		kong.Exit(func(s int) { exited, status = true, s }),
 	)
 	if err != nil {

@@ -13,58 +13,41 @@ import (
 // Layer is one layer of a network that takes 8-bit images. It is what the analyses see of a network
 // (analysis.Network).
 type Layer struct {
-	engine     *Engine
-	model      *Model
-	name       string
-	normaliser *picture.Normaliser
-	channels   int
-	height     int
-	width      int
-	shape      [3]int
+	preprocessor
+	engine *Engine
+	model  *Model
+	name   string
+	shape  [3]int
 }
 
 // Layer returns a layer of the model, ready for images. It needs to know the input size, mean and
 // standard deviation, from the model's card.
 func (e *Engine) Layer(ctx context.Context, m *Model, name string) (*Layer, error) {
-	n, err := m.Normaliser()
+	p, err := m.preprocessor()
 	if err != nil {
 		return nil, err
 	}
-	channels, height, width, err := m.ImageSize()
+	shapes, err := e.LayerShapes(ctx, m, []string{name}, p.Shape())
 	if err != nil {
 		return nil, err
 	}
-	shapes, err := e.LayerShapes(ctx, m, []string{name}, []int{channels, height, width})
-	if err != nil {
-		return nil, err
-	}
-	l := &Layer{engine: e, model: m, name: name, normaliser: n, channels: channels, height: height, width: width}
+	l := &Layer{preprocessor: p, engine: e, model: m, name: name}
 	l.shape, err = spatial(name, shapes[0])
 	return l, err
 }
 
-// spatial reads a shape as channels, height, width. Tokens × features, as of a transformer, have no
-// plane: every token is a channel position of its own (features × tokens × 1 would misname units).
+// spatial reads a shape as channels, height, width. Axes that are not there have length 1.
 func spatial(name string, shape []int) ([3]int, error) {
-	switch len(shape) {
-	case 0:
-		return [3]int{1, 1, 1}, nil
-	case 1:
-		return [3]int{shape[0], 1, 1}, nil
-	case 2:
-		return [3]int{shape[0], shape[1], 1}, nil
-	case 3:
-		return [3]int{shape[0], shape[1], shape[2]}, nil
+	out := [3]int{1, 1, 1}
+	if len(shape) > len(out) {
+		return out, fault.Unsupportedf("layer %q has the shape %v: units of at most channel, row and column are supported", name, shape)
 	}
-	return [3]int{}, fault.Unsupportedf("layer %q has the shape %v: units of at most channel, row and column are supported", name, shape)
+	copy(out[:], shape)
+	return out, nil
 }
 
-// Normaliser returns the map from 8-bit pixels to the network's input that the card describes.
-func (m *Model) Normaliser() (*picture.Normaliser, error) {
-	channels, _, _, err := m.ImageSize()
-	if err != nil {
-		return nil, err
-	}
+// normaliser returns the map from 8-bit pixels to the network's input that the card describes.
+func (m *Model) normaliser(channels int) (*picture.Normaliser, error) {
 	if len(m.Card.Mean) == 0 {
 		return nil, fault.Invalidf("model %s has no card that says how images are normalised: write mean and std into %s, or give --mean and --std", m.Name, card.Sidecar(m.Name+".onnx"))
 	}
@@ -86,35 +69,15 @@ func (l *Layer) Units() (channels, height, width int) { return l.shape[0], l.sha
 // Responses writes the response of unit u to image i to dst[i*units+u]; images is n×height×width×3,
 // 8-bit RGB.
 func (l *Layer) Responses(ctx context.Context, images []uint8, dst []float32) error {
-	pixels := l.height * l.width
-	n := len(images) / (3 * pixels)
+	source := pixels{l.preprocessor, images}
 	units := product(l.shape[:])
-	if len(images) != n*3*pixels || len(dst) != n*units {
+	if len(images) != source.Len()*3*l.height*l.width || len(dst) != source.Len()*units {
 		panic(fmt.Sprintf("engine: %d samples and %d places for images of %d×%d and %d units", len(images), len(dst), l.height, l.width, units))
 	}
-	source := pixelSource{l, images}
 	return l.engine.Responses(ctx, l.model, []string{l.name}, source, func(from int, out []Response) error {
 		copy(dst[from*units:], out[0].Data)
 		return nil
 	})
-}
-
-// pixelSource normalises 8-bit images as they are asked for.
-type pixelSource struct {
-	layer  *Layer
-	images []uint8
-}
-
-func (p pixelSource) Len() int { return len(p.images) / (3 * p.layer.height * p.layer.width) }
-
-func (p pixelSource) Shape() []int {
-	return []int{p.layer.channels, p.layer.height, p.layer.width}
-}
-
-func (p pixelSource) Read(dst []float32, from, n int) error {
-	pixels := p.layer.height * p.layer.width
-	p.layer.normaliser.Apply(dst, p.images[from*3*pixels:(from+n)*3*pixels], n, pixels)
-	return nil
 }
 
 func shapeText[T int | int64](shape []T) string {

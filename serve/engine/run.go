@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"striate/internal/fault"
+	"striate/internal/npy"
 )
 
 // Source yields images as the network reads them: float32, C×H×W each.
@@ -51,6 +52,10 @@ func (e *Engine) Responses(ctx context.Context, m *Model, layers []string, in So
 	if len(layers) == 0 {
 		return fault.Invalidf("no layer asked for")
 	}
+	total := in.Len()
+	if total == 0 {
+		return fault.Invalidf("no images: at least one is needed")
+	}
 	if err := m.accepts(in.Shape()); err != nil {
 		return err
 	}
@@ -65,7 +70,6 @@ func (e *Engine) Responses(ctx context.Context, m *Model, layers []string, in So
 		return err
 	}
 	b := newBatch(e.config.MaxBatch, s, in.Shape(), shapes)
-	total := in.Len()
 	for from := 0; from < total; from += b.size {
 		n := min(b.size, total-from)
 		if err := in.Read(b.in[:n*product(in.Shape())], from, n); err != nil {
@@ -185,4 +189,19 @@ func compact(names []string) []string {
 		}
 	}
 	return out
+}
+
+// FromArray returns a Source over an array N×C×H×W of float32.
+func FromArray(a *npy.Array) (Source, error) {
+	data, ok := a.Data.([]float32)
+	if !ok {
+		return nil, fault.Invalidf("the array holds %s: save it as float32, as in x.astype('float32')", a.Dtype())
+	}
+	if len(a.Shape) < 2 {
+		return nil, fault.Invalidf("the array has the shape %v: images are N×C×H×W", a.Shape)
+	}
+	if len(data) == 0 {
+		return nil, fault.Invalidf("the array has the shape %v: no images", a.Shape)
+	}
+	return Array{a.Shape[1:], data}, nil
 }
