@@ -2,6 +2,7 @@ package network
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/gomlx/compute/gobackend"
 	"github.com/gomlx/gomlx/core/graph"
@@ -34,6 +35,9 @@ func (d Description) Freeze(store *model.Store) error {
 	if first == nil {
 		return fault.Invalidf("%s has no parameters yet: initialise or load them first", d.Name)
 	}
+	if d.Pool == MaxPool && !slices.ContainsFunc(d.V1, hasKernels) {
+		return nil
+	}
 	var names []string
 	exec, err := model.NewExec(gobackend.GetBackend(), store, func(scope *model.Scope, g *graph.Graph) []*graph.Node {
 		b := &builder{d: d, scope: scope, g: g, dtype: first.DType()}
@@ -56,6 +60,9 @@ func (d Description) Freeze(store *model.Store) error {
 	}
 	return nil
 }
+
+// hasKernels tells whether a block has kernels that follow from few parameters.
+func hasKernels(b Block) bool { return b.Conv == PlainDoG || b.Norm != NoNorm }
 
 // kernels computes all kernels that Freeze keeps.
 func (b *builder) kernels() (names []string, nodes []*graph.Node) {
