@@ -1,0 +1,236 @@
+package lower
+
+import (
+	"slices"
+
+	"github.com/gomlx/compute"
+
+	"striate/export/onnx"
+	"striate/export/recorder"
+)
+
+// rules say what becomes of each operation. A missing one cannot be exported.
+var rules map[compute.OpType]func(*lowering, *recorder.Node) (*value, error)
+
+func init() {
+	rules = map[compute.OpType]func(*lowering, *recorder.Node) (*value, error){
+		compute.OpTypeRsqrt:    compound((*lowering).rsqrt),
+		compute.OpTypeExpm1:    compound((*lowering).expm1),
+		compute.OpTypeLog1p:    compound((*lowering).log1p),
+		compute.OpTypeMax:      (*lowering).max,
+		compute.OpTypeMul:      (*lowering).mul,
+		compute.OpTypeAdd:      (*lowering).add,
+		compute.OpTypeSub:      (*lowering).sub,
+		compute.OpTypeRem:      (*lowering).rem,
+		compute.OpTypeWhere:    (*lowering).where,
+		compute.OpTypeClamp:    (*lowering).clamp,
+		compute.OpTypeNotEqual: (*lowering).notEqual,
+
+		compute.OpTypeConvertDType:   (*lowering).convert,
+		compute.OpTypeBroadcastInDim: (*lowering).broadcastInDim,
+		compute.OpTypeReshape:        (*lowering).reshapeNode,
+		compute.OpTypeTranspose:      (*lowering).transposeNode,
+		compute.OpTypeSlice:          (*lowering).slice,
+		compute.OpTypeReverse:        (*lowering).reverse,
+		compute.OpTypeConcatenate:    (*lowering).concatenate,
+		compute.OpTypePad:            (*lowering).pad,
+		compute.OpTypeIota:           (*lowering).iota,
+
+		compute.OpTypeReduceSum:     (*lowering).reduceSum,
+		compute.OpTypeReduceMax:     reduction("ReduceMax"),
+		compute.OpTypeReduceMin:     reduction("ReduceMin"),
+		compute.OpTypeReduceProduct: reduction("ReduceProd"),
+		compute.OpTypeArgMinMax:     (*lowering).argMinMax,
+		compute.OpTypeCumSum:        (*lowering).cumSum,
+
+		compute.OpTypeConvGeneral:           (*lowering).conv,
+		compute.OpTypeDotGeneral:            (*lowering).dot,
+		compute.OpTypeBatchNormForInference: (*lowering).batchNorm,
+		compute.OpTypeReduceWindow:          (*lowering).reduceWindow,
+		compute.OpTypeSelectAndScatterMax:   (*lowering).selectAndScatter,
+	}
+	for op, name := range map[compute.OpType]string{
+		compute.OpTypeAbs: "Abs", compute.OpTypeCeil: "Ceil", compute.OpTypeCos: "Cos", compute.OpTypeErf: "Erf",
+		compute.OpTypeExp: "Exp", compute.OpTypeFloor: "Floor", compute.OpTypeIsNaN: "IsNaN", compute.OpTypeLog: "Log",
+		compute.OpTypeLogicalNot: "Not", compute.OpTypeLogistic: "Sigmoid", compute.OpTypeNeg: "Neg", compute.OpTypeRound: "Round",
+		compute.OpTypeSign: "Sign", compute.OpTypeSin: "Sin", compute.OpTypeSqrt: "Sqrt", compute.OpTypeTanh: "Tanh",
+		compute.OpTypeDiv: "Div", compute.OpTypePow: "Pow", compute.OpTypeMin: "Min", compute.OpTypeEqual: "Equal",
+		compute.OpTypeGreaterThan: "Greater", compute.OpTypeGreaterOrEqual: "GreaterOrEqual",
+		compute.OpTypeLessThan: "Less", compute.OpTypeLessOrEqual: "LessOrEqual",
+		compute.OpTypeLogicalAnd: "And", compute.OpTypeLogicalOr: "Or", compute.OpTypeLogicalXor: "Xor",
+	} {
+		rules[op] = elementwise(name)
+	}
+}
+
+// elementwise is the rule of an operation that is one ONNX node and broadcasts as ONNX does.
+func elementwise(op string) func(*lowering, *recorder.Node) (*value, error) {
+	return func(l *lowering, n *recorder.Node) (*value, error) { return l.simple(n, op) }
+}
+
+// simple writes one node over all inputs of n, which are broadcast against each other.
+func (l *lowering) simple(n *recorder.Node, op string) (*value, error) {
+	names := make([]string, len(n.Inputs))
+	dims := []int{}
+	for i, in := range n.Inputs {
+		name, d, err := l.arg(in)
+		if err != nil {
+			return nil, err
+		}
+		names[i], dims = name, broadcast(dims, d)
+	}
+	return &value{name: l.emit(n, op, names), dims: dims}, nil
+}
+
+// compound is the rule of a float operation of one input that takes several ONNX nodes.
+func compound(write func(l *lowering, n *recorder.Node, x, one string) string) func(*lowering, *recorder.Node) (*value, error) {
+	return func(l *lowering, n *recorder.Node) (*value, error) {
+		x, dims, err := l.arg(n.Inputs[0])
+		if err != nil {
+			return nil, err
+		}
+		if dataType(n.Shape.DType) != onnx.Float32 {
+			return nil, l.unsupported(n, "only float32 is written")
+		}
+		return &value{name: write(l, n, x, l.constant(nil, floatTensor(nil, []float32{1}))), dims: dims}, nil
+	}
+}
+
+func (l *lowering) rsqrt(n *recorder.Node, x, _ string) string {
+	return l.emit(n, "Reciprocal", []string{l.step("Sqrt", []string{x})})
+}
+
+func (l *lowering) expm1(n *recorder.Node, x, one string) string {
+	return l.emit(n, "Sub", []string{l.step("Exp", []string{x}), one})
+}
+
+func (l *lowering) log1p(n *recorder.Node, x, one string) string {
+	return l.emit(n, "Log", []string{l.step("Add", []string{x, one})})
+}
+
+// neutral returns the other input of a binary node if one of the given inputs is a constant with
+// the value e throughout and the other has the whole shape of the result.
+func (l *lowering) neutral(n *recorder.Node, e float64, inputs ...int) (*value, error) {
+	for _, i := range inputs {
+		v, err := l.known(n.Inputs[i])
+		if err != nil {
+			return nil, err
+		}
+		if other := n.Inputs[1-i]; v.all(e) && slices.Equal(other.Dims(), n.Dims()) && !l.asked[n] {
+			return l.lower(other)
+		}
+	}
+	return nil, nil
+}
+
+// max writes Max, or Relu for a maximum with zero.
+func (l *lowering) max(n *recorder.Node) (*value, error) {
+	for i, in := range n.Inputs {
+		v, err := l.known(in)
+		if err != nil {
+			return nil, err
+		}
+		if other := n.Inputs[1-i]; v.all(0) && slices.Equal(other.Dims(), n.Dims()) {
+			x, dims, err := l.arg(other)
+			if err != nil {
+				return nil, err
+			}
+			return &value{name: l.emit(n, "Relu", []string{x}), dims: dims}, nil
+		}
+	}
+	return l.simple(n, "Max")
+}
+
+func (l *lowering) mul(n *recorder.Node) (*value, error) {
+	if v, err := l.mean(n); v != nil || err != nil {
+		return v, err
+	}
+	if v, err := l.affine(n); v != nil || err != nil {
+		return v, err
+	}
+	if v, err := l.neutral(n, 1, 0, 1); v != nil || err != nil {
+		return v, err
+	}
+	return l.simple(n, "Mul")
+}
+
+func (l *lowering) add(n *recorder.Node) (*value, error) {
+	if v, err := l.affine(n); v != nil || err != nil {
+		return v, err
+	}
+	if v, err := l.gemm(n); v != nil || err != nil {
+		return v, err
+	}
+	if v, err := l.neutral(n, 0, 0, 1); v != nil || err != nil {
+		return v, err
+	}
+	return l.simple(n, "Add")
+}
+
+func (l *lowering) sub(n *recorder.Node) (*value, error) {
+	if v, err := l.neutral(n, 0, 1); v != nil || err != nil {
+		return v, err
+	}
+	return l.simple(n, "Sub")
+}
+
+// rem is the remainder with the sign of the dividend.
+func (l *lowering) rem(n *recorder.Node) (*value, error) {
+	x, dx, err := l.arg(n.Inputs[0])
+	if err != nil {
+		return nil, err
+	}
+	y, dy, err := l.arg(n.Inputs[1])
+	if err != nil {
+		return nil, err
+	}
+	return &value{name: l.emit(n, "Mod", []string{x, y}, onnx.Attr("fmod", 1)), dims: broadcast(dx, dy)}, nil
+}
+
+func (l *lowering) notEqual(n *recorder.Node) (*value, error) {
+	x, dx, err := l.arg(n.Inputs[0])
+	if err != nil {
+		return nil, err
+	}
+	y, dy, err := l.arg(n.Inputs[1])
+	if err != nil {
+		return nil, err
+	}
+	return &value{name: l.emit(n, "Not", []string{l.step("Equal", []string{x, y})}), dims: broadcast(dx, dy)}, nil
+}
+
+func (l *lowering) where(n *recorder.Node) (*value, error) { return l.simple(n, "Where") }
+
+// clamp writes Clip for constant scalar bounds, otherwise Max and Min.
+func (l *lowering) clamp(n *recorder.Node) (*value, error) {
+	names, dims := make([]string, 3), []int{}
+	scalars := true
+	for i, in := range n.Inputs {
+		name, d, err := l.arg(in)
+		if err != nil {
+			return nil, err
+		}
+		names[i], dims = name, broadcast(dims, d)
+		scalars = scalars && (i == 1 || len(d) == 0)
+	}
+	if scalars {
+		return &value{name: l.emit(n, "Clip", []string{names[1], names[0], names[2]}), dims: dims}, nil
+	}
+	low := l.step("Max", []string{names[1], names[0]})
+	return &value{name: l.emit(n, "Min", []string{low, names[2]}), dims: dims}, nil
+}
+
+func (l *lowering) convert(n *recorder.Node) (*value, error) {
+	x, dims, err := l.arg(n.Inputs[0])
+	if err != nil {
+		return nil, err
+	}
+	to := dataType(n.Shape.DType)
+	if to == onnx.Undefined {
+		return nil, l.unsupported(n, "ONNX has no such type")
+	}
+	if n.Shape.DType == n.Inputs[0].Shape.DType {
+		return &value{name: x, dims: dims}, nil
+	}
+	return &value{name: l.emit(n, "Cast", []string{x}, onnx.Attr("to", int(to))), dims: dims}, nil
+}
