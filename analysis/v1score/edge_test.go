@@ -44,8 +44,8 @@ func TestNaNInOrientationSetSilencesAll(t *testing.T) {
 
 // A NaN in another set concerns only its unit: it is not kept in that assay.
 func TestNaNInSizeSetDropsItsUnit(t *testing.T) {
-	_, units, rates, tables := battery(t)
-	before := tables[4]
+	m := battery(t)
+	units, rates, before := m.InField, m.Rates, m.Tables[4]
 	kept := 0
 	for !before.Kept[kept] {
 		kept++

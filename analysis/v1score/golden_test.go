@@ -82,18 +82,18 @@ type expected struct {
 }
 
 // battery runs all assays on the golden responses.
-func battery(t testing.TB) (fields []Field, units []int, rates *Rates, tables []*Table) {
-	blank := responses(t, stimulus.BlankSet)
-	fields = Fields(blank, responses(t, stimulus.ReceptiveFieldSet), false)
-	units = InField(fields)
-	in := func(set stimulus.SetName) Rows { return Subset{responses(t, set), units} }
-	rates, err := FitRates(Subset{blank, units}, in(stimulus.OrientationSet))
+func battery(t testing.TB) *Measurement {
+	m, err := Measure(Sets{
+		Blank:            responses(t, stimulus.BlankSet),
+		ReceptiveField:   responses(t, stimulus.ReceptiveFieldSet),
+		Orientation:      responses(t, stimulus.OrientationSet),
+		SpatialFrequency: responses(t, stimulus.SpatialFrequencySet),
+		Size:             responses(t, stimulus.SizeSet),
+		Texture:          responses(t, stimulus.TextureSet),
+		TextureColumn:    textureColumns(t),
+	})
 	require.NoError(t, err)
-	ringach, a := OrientationAssays(rates, in(stimulus.OrientationSet))
-	b, schiller := FrequencyAssays(rates, in(stimulus.SpatialFrequencySet))
-	size := SizeAssay(rates, in(stimulus.SizeSet))
-	texture := TextureAssay(rates, in(stimulus.TextureSet), textureColumns(t))
-	return fields, units, rates, []*Table{ringach, a, b, schiller, size, texture}
+	return m
 }
 
 // Both sides run in double precision on the same float32 responses; sums are taken in other orders,
@@ -103,7 +103,8 @@ const tolerance = 1e-10
 func TestPipelineEqualsReference(t *testing.T) {
 	var want struct{ F64 expected }
 	load(t, "expected/pipeline.json", &want)
-	fields, units, rates, _ := battery(t)
+	m := battery(t)
+	fields, units, rates := m.Fields, m.InField, m.Rates
 	require.Len(t, fields, len(want.F64.RF))
 	for i, f := range fields {
 		closeTo(t, float64(want.F64.RF[i][0]), f.Y, tolerance, "y of unit %d", i)
@@ -145,7 +146,8 @@ func TestMapsEqualReference(t *testing.T) {
 }
 
 func TestPropertiesEqualReference(t *testing.T) {
-	_, units, _, tables := battery(t)
+	m := battery(t)
+	units, tables := m.InField, m.Tables
 	for _, table := range tables {
 		name := string(table.Assay)
 		if table.Assay == FreemanZiemba2013 {
