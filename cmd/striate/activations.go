@@ -46,10 +46,8 @@ func (c *activationsCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
-	for _, l := range c.Layers {
-		if err := checkLayer(m, l); err != nil {
-			return err
-		}
+	if err := m.HasLayers(c.Layers); err != nil {
+		return err
 	}
 	e, err := engine.New(engine.Config{Device: c.Device})
 	if err != nil {

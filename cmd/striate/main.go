@@ -23,6 +23,7 @@ type cli struct {
 	Quiet bool `help:"No progress on stderr." short:"q"`
 
 	Activations activationsCmd `cmd:"" help:"Write the responses of layers to images."`
+	Serve       serveCmd       `cmd:"" help:"Serve the models over HTTP."`
 	Export      exportCmd      `cmd:"" help:"Write a network as an ONNX file."`
 	Doctor      doctorCmd      `cmd:"" help:"Find and explain ONNX Runtime, devices, models."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`

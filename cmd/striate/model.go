@@ -5,8 +5,6 @@ import (
 	"path/filepath"
 
 	"striate/internal/card"
-	"striate/internal/fault"
-	"striate/internal/nearest"
 	"striate/serve/engine"
 )
 
@@ -60,16 +58,4 @@ func modelsFolder(asked string) string {
 		}
 	}
 	return "models"
-}
-
-// checkLayer refuses a name that the model does not have before anything is opened.
-func checkLayer(m *engine.Model, name string) error {
-	var names []string
-	for _, l := range m.Layers {
-		if l.Name == name {
-			return nil
-		}
-		names = append(names, l.Name)
-	}
-	return fault.NotFoundf("model %s has no layer %q%s", m.Name, name, nearest.Phrase(name, names))
 }

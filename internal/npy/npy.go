@@ -296,6 +296,19 @@ func Write(w io.Writer, shape []int, data any) error {
 	return WriteData(w, data)
 }
 
+// FileSize returns the length in bytes of what Write writes.
+func FileSize(shape []int, dtype string) int {
+	a := Array{Shape: shape}
+	for _, k := range kinds {
+		if k.name == dtype {
+			var head bytes.Buffer
+			WriteHeader(&head, shape, dtype) //nolint:errcheck // a buffer does not fail
+			return head.Len() + a.Len()*k.size
+		}
+	}
+	panic("npy: no such element type: " + dtype)
+}
+
 // WriteHeader writes the head of an array whose entries follow in one or more WriteData calls.
 func WriteHeader(w io.Writer, shape []int, dtype string) error {
 	descr := ""

@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"striate/export/onnx"
 	"striate/internal/card"
 	"striate/internal/fault"
+	"striate/internal/nearest"
 	"striate/internal/provenance"
 )
 
@@ -215,4 +217,18 @@ func (m *Model) ImageSize() (channels, height, width int, err error) {
 		return 0, 0, 0, fault.Unsupportedf("model %s takes %d channels: images have 1 or 3; send an array instead", m.Name, channels)
 	}
 	return channels, height, width, nil
+}
+
+// HasLayers refuses names that the graph does not have, with near matches.
+func (m *Model) HasLayers(names []string) error {
+	have := make([]string, len(m.Layers))
+	for i, l := range m.Layers {
+		have[i] = l.Name
+	}
+	for _, name := range names {
+		if !slices.Contains(have, name) {
+			return fault.NotFoundf("model %s has no layer %q%s", m.Name, clip(name), nearest.Phrase(name, have))
+		}
+	}
+	return nil
 }

@@ -1,0 +1,125 @@
+package serve
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/labstack/echo/v4"
+	"github.com/labstack/echo/v4/middleware"
+	validator "github.com/oapi-codegen/echo-middleware"
+
+	"striate/api"
+)
+
+const (
+	headerDevice = "X-Striate-Device"
+	headerDigest = "X-Striate-Model-Digest"
+
+	longestRequestID = 128
+)
+
+// middleware lays what surrounds every handler, outermost first.
+func (s *Server) middleware(e *echo.Echo) error {
+	validate, err := validation()
+	if err != nil {
+		return err
+	}
+	record, err := s.metrics(e)
+	if err != nil {
+		return err
+	}
+	e.Use(
+		requestID(),
+		s.accessLog,
+		record,
+		middleware.RecoverWithConfig(middleware.RecoverConfig{DisablePrintStack: true, LogErrorFunc: func(c echo.Context, err error, stack []byte) error {
+			s.log.Error("panic", "error", err.Error(), "stack", string(stack), "request_id", c.Response().Header().Get(echo.HeaderXRequestID))
+			return err
+		}}),
+		middleware.SecureWithConfig(middleware.SecureConfig{ContentTypeNosniff: "nosniff", XFrameOptions: "SAMEORIGIN", ReferrerPolicy: "no-referrer"}),
+		s.bodyLimit,
+		validate,
+	)
+	return nil
+}
+
+// requestID gives every request an id: the client's, when it is short and plain, else a new one.
+func requestID() echo.MiddlewareFunc {
+	give := middleware.RequestID()
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		handler := give(next)
+		return func(c echo.Context) error {
+			id := c.Request().Header.Get(echo.HeaderXRequestID)
+			if len(id) > longestRequestID || strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r > '~' }) {
+				c.Request().Header.Del(echo.HeaderXRequestID)
+			}
+			return handler(c)
+		}
+	}
+}
+
+// accessLog writes a line a request.
+func (s *Server) accessLog(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		begun := time.Now()
+		err := next(c)
+		if err != nil {
+			c.Error(err)
+		}
+		s.log.LogAttrs(c.Request().Context(), slog.LevelInfo, "request",
+			slog.String("method", c.Request().Method), slog.String("path", c.Request().URL.Path),
+			slog.Int("status", c.Response().Status), slog.Int64("bytes", c.Response().Size),
+			slog.Duration("took", time.Since(begun)), slog.String("from", c.RealIP()),
+			slog.String("request_id", c.Response().Header().Get(echo.HeaderXRequestID)))
+		return nil
+	}
+}
+
+// bodyLimit refuses a body that says it is too long, and cuts off one that does not say so.
+func (s *Server) bodyLimit(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		r := c.Request()
+		if r.ContentLength > s.limits.Body {
+			return &http.MaxBytesError{Limit: s.limits.Body}
+		}
+		r.Body = http.MaxBytesReader(c.Response(), r.Body, s.limits.Body)
+		return next(c)
+	}
+}
+
+// validation checks the requests of the API against its specification, bodies excepted: pictures
+// and arrays are checked by those who read them.
+func validation() (echo.MiddlewareFunc, error) {
+	spec, err := openapi3.NewLoader().LoadFromData(api.Spec)
+	if err != nil {
+		return nil, fmt.Errorf("read the API's specification: %w", err)
+	}
+	spec.Servers = nil // any host name will do
+	return validator.OapiRequestValidatorWithOptions(spec, &validator.Options{
+		Options:      openapi3filter.Options{ExcludeRequestBody: true},
+		Skipper:      func(c echo.Context) bool { return !strings.HasPrefix(c.Request().URL.Path, "/api/") },
+		ErrorHandler: func(_ echo.Context, err *echo.HTTPError) error { return err },
+	}), nil
+}
+
+// requestKey is where keepRequest puts the request for strict handlers, which see no headers.
+type requestKey struct{}
+
+// keepRequest hands the HTTP request on in the context of strict handlers.
+func keepRequest(next api.StrictHandlerFunc, _ string) api.StrictHandlerFunc {
+	return func(c echo.Context, request any) (any, error) {
+		r := c.Request()
+		c.SetRequest(r.WithContext(context.WithValue(r.Context(), requestKey{}, r)))
+		return next(c, request)
+	}
+}
+
+func httpRequest(ctx context.Context) *http.Request {
+	return ctx.Value(requestKey{}).(*http.Request)
+}

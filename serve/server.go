@@ -1,0 +1,129 @@
+// Package serve is the HTTP server: routes, handlers and middleware around the engine. It holds no
+// arithmetic. The routes are those of api/openapi.yaml.
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"striate/api"
+	"striate/internal/picture"
+	"striate/serve/engine"
+)
+
+// Limits bound what one request may ask for. Zero values mean the defaults.
+type Limits struct {
+	Body     int64          // bytes of a request
+	Images   int            // images of a request
+	Elements int64          // values of an answer in npy or npz
+	JSON     int64          // values of an answer in JSON
+	Picture  picture.Limits // of each picture, checked before it is decoded
+}
+
+// The default limits.
+const (
+	DefaultBody     = 64 << 20
+	DefaultImages   = 512
+	DefaultElements = 1 << 29
+	DefaultJSON     = 1 << 23
+)
+
+func (l Limits) withDefaults() Limits {
+	if l.Body == 0 {
+		l.Body = DefaultBody
+	}
+	if l.Images == 0 {
+		l.Images = DefaultImages
+	}
+	if l.Elements == 0 {
+		l.Elements = DefaultElements
+	}
+	if l.JSON == 0 {
+		l.JSON = DefaultJSON
+	}
+	return l
+}
+
+// Server answers the routes of the contract.
+type Server struct {
+	engine   *engine.Engine
+	models   *engine.Folder
+	scratch  string // folder of temporary files; "" is the system's
+	limits   Limits
+	log      *slog.Logger
+	echo     *echo.Echo
+	images   prometheus.Counter
+	draining atomic.Bool
+}
+
+// Config is what a server is made of.
+type Config struct {
+	Engine  *engine.Engine
+	Models  *engine.Folder
+	Scratch string
+	Limits  Limits
+	Log     *slog.Logger // nil is silent
+}
+
+// New returns a server. It owns neither engine nor folder.
+func New(config Config) (*Server, error) {
+	s := &Server{engine: config.Engine, models: config.Models, scratch: config.Scratch, limits: config.Limits.withDefaults(), log: config.Log}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	e := echo.New()
+	e.HideBanner, e.HidePort = true, true
+	e.HTTPErrorHandler = s.problem
+	e.IPExtractor = echo.ExtractIPDirect() // a forwarded address is anybody's claim
+	s.echo = e
+	if err := s.middleware(e); err != nil {
+		return nil, fmt.Errorf("prepare routes: %w", err)
+	}
+	api.RegisterHandlers(e, api.NewStrictHandler(s, []api.StrictMiddlewareFunc{keepRequest}))
+	s.static(e)
+	return s, nil
+}
+
+// ServeHTTP answers a request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, r) }
+
+// drainTime is how long requests may go on after the server was told to stop.
+const drainTime = 30 * time.Second
+
+// Serve answers on the listener until the context ends; then it takes no new requests, lets those
+// under way end, for at most 30 s, and returns.
+func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
+	server := &http.Server{
+		Handler:           s,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       10 * time.Minute,
+		IdleTimeout:       2 * time.Minute,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serve on %s: %w", listener.Addr(), err)
+	case <-ctx.Done():
+	}
+	s.draining.Store(true)
+	s.log.Info("draining", "at_most", drainTime.String())
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+	defer cancel()
+	err := server.Shutdown(stop)
+	if errors.Is(err, context.DeadlineExceeded) {
+		server.Close() //nolint:errcheck // the deadline is the error
+		return fmt.Errorf("requests were still running %s after the stop and were cut off", drainTime)
+	}
+	return err
+}
