@@ -25,11 +25,7 @@ func goldenStage(name string) string {
 func TestNetworksEqualTheAuthorsCode(t *testing.T) {
 	for _, name := range []string{"resnet50", "center_surround", "div_norm", "composite_a", "composite_e"} {
 		t.Run(name, func(t *testing.T) {
-			file := "models/resnet50"
-			if name != "resnet50" {
-				file += "_" + name
-			}
-			g := readGolden(t, file)
+			g := readGolden(t, caseName("models", name))
 			d, err := network.Preset(name)
 			require.NoError(t, err)
 			store := model.NewStore()
@@ -63,14 +59,15 @@ func TestNetworksEqualTheAuthorsCode(t *testing.T) {
 	}
 }
 
-// flat returns the values of a tensor as float64.
+// flat returns the values of a float32 or float64 tensor as float64.
 func flat(t *tensors.Tensor) []float64 {
-	switch v := tensors.MustCopyFlatData[float32](t); {
-	default:
-		out := make([]float64, len(v))
-		for i, x := range v {
-			out[i] = float64(x)
-		}
-		return out
+	if t.DType() == dtypes.Float64 {
+		return tensors.MustCopyFlatData[float64](t)
 	}
+	v := tensors.MustCopyFlatData[float32](t)
+	out := make([]float64, len(v))
+	for i, x := range v {
+		out[i] = float64(x)
+	}
+	return out
 }
