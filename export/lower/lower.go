@@ -88,10 +88,10 @@ type lowering struct {
 	readers map[*recorder.Node][]*recorder.Node
 	labels  map[*recorder.Node]string
 	asked   map[*recorder.Node]bool // outputs
-	shared  map[string]string // small constants by their content
-	taken   map[string]int    // names of tensors
-	current string            // name of the last parameter used, for naming what follows
-	batch   string            // name of the input that has the batch as first axis
+	shared  map[string]string       // small constants by their content
+	taken   map[string]int          // names of tensors
+	current string                  // name of the last parameter used, for naming what follows
+	batch   string                  // name of the input that has the batch as first axis
 }
 
 // value is what a node of the tape has become.

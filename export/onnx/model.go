@@ -118,6 +118,11 @@ func (m *Model) SetMetadata(props map[string]string) {
 	m.pb.MetadataProps = withMetadata(m.pb.MetadataProps, props)
 }
 
+// SetProducer changes the model: it sets the program, and its version, that made the file.
+func (m *Model) SetProducer(name, version string) {
+	m.pb.ProducerName, m.pb.ProducerVersion = &name, &version
+}
+
 func withMetadata(have []*onnxpb.StringStringEntryProto, props map[string]string) []*onnxpb.StringStringEntryProto {
 	out := slices.DeleteFunc(slices.Clone(have), func(p *onnxpb.StringStringEntryProto) bool {
 		_, replaced := props[p.GetKey()]
