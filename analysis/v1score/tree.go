@@ -16,6 +16,9 @@ type Leaf = float64
 // Mean is the score of an inner node of the tree of benchmarks.
 type Mean struct {
 	Score float64 // NaN when no child has a number
+	// ScoredOnly is the mean over the children that have a number, of their ScoredOnly: what is known,
+	// where the reference's rule counts what is not as 0. It is no score of the reference.
+	ScoredOnly float64
 	// Present is false when no child was tried: the parent counts the node as missing, not as failed.
 	// Both count as 0.
 	Present bool
@@ -28,6 +31,17 @@ type Tree struct {
 	V1         Mean // of Properties and Predictivity
 	Properties Mean // of the categories: the V1 property score
 	Categories map[string]Mean
+}
+
+// Leaves returns the ceiled scores of the benchmarks among the comparisons.
+func Leaves(comparisons []Comparison) map[string]Leaf {
+	leaves := map[string]Leaf{}
+	for _, c := range comparisons {
+		if c.Benchmark != "" && c.Scored() {
+			leaves[c.Benchmark] = c.Ceiled
+		}
+	}
+	return leaves
 }
 
 // Aggregate computes the tree of benchmarks from their ceiled scores as the reference does. A leaf
@@ -57,21 +71,24 @@ func Aggregate(leaves map[string]Leaf) Tree {
 
 func leaf(leaves map[string]Leaf, name string) Mean {
 	score, present := leaves[name]
-	return Mean{Score: max(0, min(1, score)), Present: present}
+	score = max(0, min(1, score))
+	return Mean{Score: score, ScoredOnly: score, Present: present}
 }
 
 func mean(children []Mean) Mean {
-	m := Mean{Score: math.NaN(), Of: len(children)}
-	sum := 0.0
+	m := Mean{Score: math.NaN(), ScoredOnly: math.NaN(), Of: len(children)}
+	sum, known := 0.0, 0.0
 	for _, c := range children {
 		m.Present = m.Present || c.Present
 		if c.Present && !math.IsNaN(c.Score) {
 			sum += c.Score
+			known += c.ScoredOnly
 			m.Scored++
 		}
 	}
 	if m.Scored > 0 {
 		m.Score = sum / float64(len(children))
+		m.ScoredOnly = known / float64(m.Scored)
 	}
 	return m
 }

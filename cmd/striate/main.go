@@ -26,6 +26,9 @@ type cli struct {
 	Serve       serveCmd       `cmd:"" help:"Serve the models over HTTP."`
 	Export      exportCmd      `cmd:"" help:"Write a network as an ONNX file."`
 	Doctor      doctorCmd      `cmd:"" help:"Find and explain ONNX Runtime, devices, models."`
+	Stimuli     stimuliCmd     `cmd:"" help:"Render a stimulus set."`
+	Properties  propertiesCmd  `cmd:"" help:"Measure V1 properties of recorded responses."`
+	Similarity  similarityCmd  `cmd:"" help:"Compare properties with macaque V1."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`
 }
 
