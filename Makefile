@@ -4,8 +4,8 @@
 # The matrix products of the pure-Go training backend use SIMD through this experiment.
 export GOEXPERIMENT := simd
 
-VERSION ?= $(shell git describe --always --dirty 2>/dev/null || echo unversioned)
-LDFLAGS := -X striate/internal/provenance.release=$(VERSION)
+COMMIT ?= $(shell git describe --always --dirty --exclude '*' 2>/dev/null)
+LDFLAGS := -X striate/internal/provenance.commit=$(COMMIT)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 .PHONY: run test setup build lint bench fuzz generate clean

@@ -59,6 +59,8 @@ func describe(err error) (status int, code, detail string) {
 	switch {
 	case errors.As(err, &tooLong):
 		return http.StatusRequestEntityTooLarge, string(fault.TooLarge), fmt.Sprintf("the request's body is over the limit of %d bytes: send fewer or smaller images at once", tooLong.Limit)
+	case errors.Is(err, http.ErrMissingBoundary), errors.Is(err, http.ErrNotMultipart):
+		return http.StatusBadRequest, string(fault.Invalid), "the form cannot be read: its content type must name the boundary of its parts"
 	case errors.Is(err, context.Canceled):
 		return statusClientGone, "cancelled", "the request was cancelled"
 	case errors.Is(err, context.DeadlineExceeded):

@@ -10,31 +10,41 @@ import (
 	"runtime/debug"
 )
 
-// release is set at link time by make build; a plain go build reports the commit instead.
-var release = ""
+// Number is the version of this program.
+const Number = "0.1.0"
 
-// Version is the version of this program: the release, or the commit it was built from.
+// commit is set at link time by make build; a plain go build reads it from what Go embeds.
+var commit = ""
+
+// Version returns the number and, where it is known, the commit that the program was built from.
 func Version() string {
-	if release != "" {
-		return release
+	if c := builtFrom(); c != "" {
+		return Number + "+" + c
+	}
+	return Number
+}
+
+func builtFrom() string {
+	if commit != "" {
+		return commit
 	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
-		return "unknown"
+		return ""
 	}
-	commit, dirty := "", ""
+	revision, changed := "", ""
 	for _, s := range info.Settings {
 		switch {
 		case s.Key == "vcs.revision":
-			commit = s.Value[:min(12, len(s.Value))]
+			revision = s.Value[:min(7, len(s.Value))]
 		case s.Key == "vcs.modified" && s.Value == "true":
-			dirty = "+changes"
+			changed = "-dirty"
 		}
 	}
-	if commit == "" {
-		return "development"
+	if revision == "" {
+		return ""
 	}
-	return commit + dirty
+	return revision + changed
 }
 
 // Record goes into every result file.

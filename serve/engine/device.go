@@ -111,4 +111,10 @@ func (d Device) options(threads int) (*ort.SessionOptions, error) {
 	return o, nil
 }
 
-func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
+// reports is how ONNX Runtime begins its errors: the place in its source, a number and a name.
+var reports = regexp.MustCompile(`^.*\[ONNXRuntimeError\] : [0-9]+ : [A-Z_]+ : `)
+
+// oneLine is an error of ONNX Runtime on one line, without the place in its source.
+func oneLine(err error) string {
+	return reports.ReplaceAllString(strings.Join(strings.Fields(err.Error()), " "), "")
+}
