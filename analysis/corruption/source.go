@@ -22,8 +22,9 @@ func integer(src Source, a, b int) int { return a + int(float64(b-a)*src.Uniform
 
 // Random is a seeded Source.
 type Random struct {
-	pcg  *rand.PCG
-	rand *rand.Rand
+	pcg     *rand.PCG
+	rand    *rand.Rand
+	poisson [256]poisson
 }
 
 // NewRandom returns a source for one image: what it draws depends on the seed, the corruption, the
@@ -60,34 +61,63 @@ func (r *Random) Poisson(lambda float64) float64 {
 	if lambda <= 0 {
 		return 0
 	}
+	p := &r.poisson[math.Float64bits(lambda)*0x9e3779b97f4a7c15>>56]
+	if p.lambda != lambda {
+		p.set(lambda)
+	}
 	if lambda < 10 {
-		p := math.Exp(-lambda)
-		u := r.rand.Float64() - p
+		q := p.none
+		u := r.rand.Float64() - q
 		k := 0.0
-		for u >= 0 && p > 0 {
+		for u >= 0 && q > 0 {
 			k++
-			p *= lambda / k
-			u -= p
+			q *= lambda / k
+			u -= q
 		}
 		return k
 	}
-	b := 0.931 + 2.53*math.Sqrt(lambda)
-	a := -0.059 + 0.02483*b
-	vr := 0.9277 - 3.6224/(b-2)
 	for {
 		u, v := r.rand.Float64()-0.5, r.rand.Float64()
 		us := 0.5 - math.Abs(u)
-		k := math.Floor((2*a/us+b)*u + lambda + 0.43)
+		k := math.Floor((2*p.a/us+p.b)*u + lambda + 0.43)
 		switch {
-		case us >= 0.07 && v <= vr:
+		case us >= 0.07 && v <= p.vr:
 			return k
 		case k < 0 || us < 0.013 && v > us:
 			continue
 		}
-		inverseAlpha := 1.1239 + 1.1328/(b-3.4)
-		logFactorial, _ := math.Lgamma(k + 1)
-		if math.Log(v*inverseAlpha/(a/(us*us)+b)) <= k*math.Log(lambda)-lambda-logFactorial {
+		if math.Log(v*p.inverseAlpha/(p.a/(us*us)+p.b)) <= k*p.log-lambda-logFactorial(k) {
 			return k
 		}
 	}
+}
+
+// poisson holds what a mean determines. Few means occur in an image: one for each grey level.
+type poisson struct {
+	lambda, none, log      float64 // the mean, the chance of 0, the mean's logarithm
+	a, b, vr, inverseAlpha float64 // Hörmann's constants
+}
+
+func (p *poisson) set(lambda float64) {
+	*p = poisson{lambda: lambda, none: math.Exp(-lambda), log: math.Log(lambda)}
+	p.b = 0.931 + 2.53*math.Sqrt(lambda)
+	p.a = -0.059 + 0.02483*p.b
+	p.vr = 0.9277 - 3.6224/(p.b-2)
+	p.inverseAlpha = 1.1239 + 1.1328/(p.b-3.4)
+}
+
+// logFactorials[k] is ln k!.
+var logFactorials = func() (t [512]float64) {
+	for k := 2; k < len(t); k++ {
+		t[k] = t[k-1] + math.Log(float64(k))
+	}
+	return t
+}()
+
+func logFactorial(k float64) float64 {
+	if k < float64(len(logFactorials)) {
+		return logFactorials[int(k)]
+	}
+	v, _ := math.Lgamma(k + 1)
+	return v
 }

@@ -51,15 +51,20 @@ func stretchRow(dst, src []float64, channels int, step float64, trim int) {
 	n := len(src) / channels
 	for x := range len(dst) / channels {
 		at, w := place(float64(x+trim)*step, n)
-		near := src[at*channels:][:channels]
-		out := dst[x*channels:][:channels]
-		if w == 0 {
-			copy(out, near)
+		near := src[at*channels:]
+		far := near
+		if w != 0 {
+			far = near[channels:]
+		}
+		if channels == 3 {
+			d, p, q := (*[3]float64)(dst[3*x:]), (*[3]float64)(near), (*[3]float64)(far)
+			d[0] = float64(p[0]*(1-w)) + float64(q[0]*w)
+			d[1] = float64(p[1]*(1-w)) + float64(q[1]*w)
+			d[2] = float64(p[2]*(1-w)) + float64(q[2]*w)
 			continue
 		}
-		far := src[(at+1)*channels:][:channels]
-		for c := range out {
-			out[c] = float64(near[c]*(1-w)) + float64(far[c]*w)
+		for c := range channels {
+			dst[x*channels+c] = float64(near[c]*(1-w)) + float64(far[c]*w)
 		}
 	}
 }
