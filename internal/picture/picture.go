@@ -62,8 +62,9 @@ func Format(data []byte) string {
 	return ""
 }
 
-// Decode decodes a PNG or JPEG to the pixels that Pillow's convert("RGB") gives: grey replicated, alpha dropped
-// (not composited), 16-bit samples cut to their high byte, EXIF orientation not applied.
+// Decode decodes a PNG or JPEG as Pillow's convert("RGB") sees it: JPEG with the arithmetic of
+// libjpeg-turbo, grey replicated, alpha dropped (not composited), 16-bit samples cut to their high
+// byte, EXIF orientation not applied.
 func Decode(data []byte, limits Limits) (*RGB, error) {
 	limits = limits.withDefaults()
 	switch Format(data) {
@@ -72,7 +73,7 @@ func Decode(data []byte, limits Limits) (*RGB, error) {
 		if err != nil {
 			return nil, fault.Invalidf("broken PNG image: %v", err)
 		}
-		if err := limits.check("PNG", config.Width, config.Height); err != nil {
+		if err := limits.check(config.Width, config.Height); err != nil {
 			return nil, err
 		}
 		img, err := png.Decode(bytes.NewReader(data))
@@ -85,22 +86,21 @@ func Decode(data []byte, limits Limits) (*RGB, error) {
 		if err != nil {
 			return nil, fault.Invalidf("broken JPEG image: %v", err)
 		}
-		if err := limits.check("JPEG", config.Width, config.Height); err != nil {
+		if err := limits.check(config.Width, config.Height); err != nil {
 			return nil, err
 		}
-		m, err := jpegturbo.Decode(data, int(limits.MaxPixels))
+		img, err := jpegturbo.Decode(data, config.Width*config.Height)
 		if err != nil {
 			return nil, fault.Invalidf("broken JPEG image: %v", err)
 		}
-		return &RGB{m.Width, m.Height, m.Pix}, nil
+		return &RGB{img.Width, img.Height, img.Pix}, nil
 	}
 	return nil, fault.Invalidf("not a PNG or JPEG image (the first bytes are neither's)")
 }
 
-// check refuses an image by the size its header states.
-func (l Limits) check(format string, width, height int) error {
+func (l Limits) check(width, height int) error {
 	if width <= 0 || height <= 0 {
-		return fault.Invalidf("%s image of %d×%d pixels", format, width, height)
+		return fault.Invalidf("image of %d×%d pixels", width, height)
 	}
 	if width > l.MaxSide || height > l.MaxSide || int64(width)*int64(height) > l.MaxPixels {
 		return fault.TooLargef("image of %d×%d pixels is over the limit of %d pixels (%d on a side): make it smaller first",
