@@ -62,7 +62,8 @@ func Tried() []Candidate { return tried }
 // initialize opens one file and returns its version.
 func initialize(path string) (string, error) {
 	ort.SetSharedLibraryPath(path)
-	if err := ort.InitializeEnvironment(ort.WithLogLevelError()); err != nil {
+	// What goes wrong comes back as an error; the library would print it as well, over several lines.
+	if err := ort.InitializeEnvironment(ort.WithLogLevelFatal()); err != nil {
 		if strings.Contains(err.Error(), "API base") {
 			return "", fmt.Errorf("the library is older than the interface of this program (1.29 or newer is needed)")
 		}
