@@ -6,31 +6,53 @@ export GOEXPERIMENT := simd
 
 COMMIT ?= $(shell git describe --always --dirty --exclude '*' 2>/dev/null)
 LDFLAGS := -X striate/internal/provenance.commit=$(COMMIT)
+BINARY := bin/striate
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: run test setup build lint bench fuzz generate clean
+.PHONY: run test race setup build binary lint bench fuzz smoke generate clean
 
-run: setup build
-	@bin/striate serve $(ARGS)
+run: build
+	@exec $(BINARY) serve $(ARGS)
 
 test: setup
 	go vet ./...
-	go test ./...
+	go test -timeout 20m ./...
+
+# The race detector, on what runs in several goroutines; training has its own synchronisation and
+# takes too long under it.
+race: setup
+	go test -race ./serve/... ./internal/... ./cmd/... ./analysis/...
 
 # What building and running need besides Go: ONNX Runtime, in .cache.
 setup:
 	@scripts/setup-onnxruntime.sh
 
-build: setup
-	@go build -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/striate ./cmd/striate
+build: setup binary
+
+binary:
+	@go build -buildvcs=false -ldflags '$(LDFLAGS)' -o $(BINARY) ./cmd/striate
 
 lint:
-	@test -z "$$(gofmt -s -l $$(git ls-files '*.go'))" || { echo "gofmt -s is needed in:"; gofmt -s -l $$(git ls-files '*.go'); exit 1; }
+	@unformatted=$$(gofmt -s -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt -s is needed in: $$unformatted"; exit 1; }
 	go vet ./...
 	go run $(STATICCHECK) ./...
 
 bench: build
-	bin/striate bench
+	$(BINARY) bench
+
+# Every fuzz target for a while: make fuzz FUZZTIME=1m
+FUZZTIME ?= 20s
+fuzz: setup
+	@set -e; for f in $$(git grep -l '^func Fuzz' -- '*_test.go'); do \
+	  for t in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\).*/\1/p' $$f); do \
+	    echo "$$t in $$(dirname $$f)"; go test -run '^$$' -fuzz "^$$t\$$" -fuzztime $(FUZZTIME) ./$$(dirname $$f); done; done
+
+# An installation in an empty folder, started and asked: what the Dockerfile does.
+smoke: setup
+	@work=$$(mktemp -d) && trap 'rm -rf "$$work"' EXIT && scripts/install.sh "$$work" && scripts/smoke.sh "$$work"
+
+generate:
+	go generate ./...
 
 clean:
 	rm -rf bin .cache
