@@ -5,7 +5,8 @@
 set -euo pipefail
 prefix=$(cd "${1:?usage: smoke.sh PREFIX}" && pwd)
 work=$(mktemp -d)
-trap 'kill "${server:-0}" 2>/dev/null || true; rm -rf "$work"' EXIT
+server=
+trap '[ -z "$server" ] || kill "$server"; rm -rf "$work"' EXIT
 
 cd /
 env -i "$prefix/bin/striate" serve --listen 127.0.0.1:0 >"$work/out" 2>"$work/log" &
@@ -34,7 +35,7 @@ check docs swagger-ui curl -fsS "$url/docs/"
 check metrics striate_sessions curl -fsS "$url/metrics"
 # The command that the server prints.
 check activations '' bash -c "cd '$work' && $(sed -n 's/^try: //p' "$work/out") -sS --fail"
-check 'array of the V1 layer' "(1, 512, 56, 56)" head -c 128 "$work/v1.npy"
+check 'array of the V1 layer' "(1, 512, 56, 56)" bash -c "head -c 128 '$work/v1.npy' | tr -d '\\000'"
 
 kill -TERM "$server"
 wait "$server" || { echo "smoke: the server ended with status $?" >&2; cat "$work/log" >&2; exit 1; }
