@@ -29,6 +29,7 @@ type cli struct {
 	Stimuli     stimuliCmd     `cmd:"" help:"Render a stimulus set."`
 	Properties  propertiesCmd  `cmd:"" help:"Measure V1 properties of recorded responses."`
 	Similarity  similarityCmd  `cmd:"" help:"Compare properties with macaque V1."`
+	Bench       benchCmd       `cmd:"" help:"Reproduce the figures of the README."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`
 }
 
