@@ -98,9 +98,7 @@ func OrientationAssays(r *Rates, rows Rows) (ringach, deValois *Table) {
 		c := newConditions(orientationStimuli)
 		for i := lo; i < hi; i++ {
 			c.load(r, rows, i)
-			p := tuning.FirstMax(c.f0)
-			first := p - p%tuning.Orientations
-			curve := c.f0[first : first+tuning.Orientations]
+			p, curve := c.orientation()
 			baseline := r.Baseline[i]
 			kept := c.f0[p] > baseline+responseThreshold
 			ringach.Kept[i], deValois.Kept[i] = kept, kept
@@ -113,6 +111,14 @@ func OrientationAssays(r *Rates, rows Rows) (ringach, deValois *Table) {
 		}
 	})
 	return ringach, deValois
+}
+
+// orientation returns the first condition with the largest mean response, and the mean response
+// over orientation at its size and frequency.
+func (c *conditions) orientation() (p int, curve []float64) {
+	p = tuning.FirstMax(c.f0)
+	first := p - p%tuning.Orientations
+	return p, c.f0[first : first+tuning.Orientations]
 }
 
 func ringachProperties(dst, curve []float64, baseline, f0, f1 float64) {
@@ -181,13 +187,10 @@ func SizeAssay(r *Rates, rows Rows) *Table {
 	parallel.For(rows.Len(), unitsPerTask, func(lo, hi int) {
 		c := newConditions(stimulus.SetLen(stimulus.SizeSet))
 		curve := make([]float64, tuning.Radii)
-		others := len(c.f0) / tuning.Radii
 		for i := lo; i < hi; i++ {
 			c.load(r, rows, i)
 			p, component := c.strongest(r.Baseline[i])
-			for k := range curve {
-				curve[k] = component[k*others+p%others]
-			}
+			overSize(curve, component, p)
 			table.Kept[i] = component[p] > responseThreshold
 			fit := tuning.FitSize(curve)
 			strongly := 0.0
@@ -198,6 +201,15 @@ func SizeAssay(r *Rates, rows Rows) *Table {
 		}
 	})
 	return table
+}
+
+// overSize writes to curve the values over radius (radius × frequency × orientation) at the
+// frequency and orientation of condition p.
+func overSize(curve, values []float64, p int) {
+	others := len(values) / len(curve)
+	for k := range curve {
+		curve[k] = values[k*others+p%others]
+	}
 }
 
 // TextureAssay measures the units on textures and noise. column[k] is the place in a row of the
