@@ -102,12 +102,34 @@ func SpearmanBrown(r float64) float64 { return 2 * r / (1 + r) }
 // Ceiled is a score as a share of what the noise of the recordings lets any model reach, in the two
 // forms that are published. Neither changes the error of the score.
 type Ceiled struct {
-	SquaredRatio  float64 `json:"squared_ratio"`   // (r/ceiling)²: the papers, and Brain-Score before 2026
-	SquareOverCap float64 `json:"square_over_cap"` // r²/ceiling: Brain-Score since 2026
+	SquaredRatio      float64 `json:"squared_ratio"`       // (r/ceiling)²: the papers, and Brain-Score before 2026
+	SquareOverCeiling float64 `json:"square_over_ceiling"` // r²/ceiling: Brain-Score since 2026
 }
 
 // Ceil returns both forms for a raw score and a ceiling.
 func Ceil(score, ceiling float64) Ceiled {
 	ratio := score / ceiling
 	return Ceiled{ratio * ratio, score * score / ceiling}
+}
+
+// JoinCeilings puts together the ceilings of populations that were recorded apart, with the same
+// number of divisions each: medians are over the neurons of all of them.
+func JoinCeilings(parts []*Ceiling) *Ceiling {
+	if len(parts) == 1 {
+		return parts[0]
+	}
+	c := &Ceiling{}
+	for s := range parts[0].R {
+		var r []float64
+		for _, p := range parts {
+			r = append(r, p.R[s]...)
+		}
+		c.R = append(c.R, r)
+		c.Medians = append(c.Medians, Median(r))
+	}
+	for _, p := range parts {
+		c.Neurons = append(c.Neurons, p.Neurons...)
+	}
+	c.Score, c.Error = meanError(c.Medians)
+	return c
 }

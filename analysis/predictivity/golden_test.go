@@ -227,7 +227,7 @@ func TestCeilingGoldens(t *testing.T) {
 			}
 		}
 		ceiled := Ceil(c.Example.Score, c.Ceiling)
-		require.InDelta(t, c.Example.Ceiled, ceiled.SquareOverCap, goldenTolerance)
+		require.InDelta(t, c.Example.Ceiled, ceiled.SquareOverCeiling, goldenTolerance)
 		require.InDelta(t, c.Example.Before, ceiled.SquaredRatio, goldenTolerance)
 	}
 	require.Equal(t, 3, tested)

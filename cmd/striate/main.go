@@ -22,15 +22,16 @@ import (
 type cli struct {
 	Quiet bool `help:"No progress on stderr." short:"q"`
 
-	Activations activationsCmd `cmd:"" help:"Write the responses of layers to images."`
-	Serve       serveCmd       `cmd:"" help:"Serve the models over HTTP."`
-	Export      exportCmd      `cmd:"" help:"Write a network as an ONNX file."`
-	Doctor      doctorCmd      `cmd:"" help:"Find and explain ONNX Runtime, devices, models."`
-	Stimuli     stimuliCmd     `cmd:"" help:"Render a stimulus set."`
-	Properties  propertiesCmd  `cmd:"" help:"Measure V1 properties of recorded responses."`
-	Similarity  similarityCmd  `cmd:"" help:"Compare properties with macaque V1."`
-	Bench       benchCmd       `cmd:"" help:"Reproduce the figures of the README."`
-	Version     versionCmd     `cmd:"" help:"Print the version."`
+	Activations  activationsCmd  `cmd:"" help:"Write the responses of layers to images."`
+	Serve        serveCmd        `cmd:"" help:"Serve the models over HTTP."`
+	Export       exportCmd       `cmd:"" help:"Write a network as an ONNX file."`
+	Doctor       doctorCmd       `cmd:"" help:"Find and explain ONNX Runtime, devices, models."`
+	Stimuli      stimuliCmd      `cmd:"" help:"Render a stimulus set."`
+	Properties   propertiesCmd   `cmd:"" help:"Measure V1 properties of recorded responses."`
+	Similarity   similarityCmd   `cmd:"" help:"Compare properties with macaque V1."`
+	Bench        benchCmd        `cmd:"" help:"Reproduce the figures of the README."`
+	Predictivity predictivityCmd `cmd:"" help:"Predict recorded neurons from the responses of a layer."`
+	Version      versionCmd      `cmd:"" help:"Print the version."`
 }
 
 // globals is what every command gets besides its own flags.
