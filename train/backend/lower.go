@@ -17,7 +17,7 @@ type lowered struct{ compute.Backend }
 // Builder starts a computation.
 func (l *lowered) Builder(name string) compute.Builder {
 	inner := l.Backend.Builder(name)
-	b := &builder{Builder: inner}
+	b := &builder{Builder: inner, backend: l}
 	b.main = newFunction(b, nil, inner.Main())
 	return b
 }
@@ -25,7 +25,8 @@ func (l *lowered) Builder(name string) compute.Builder {
 // builder hands out lowering functions in place of the inner builder's.
 type builder struct {
 	compute.Builder
-	main *function
+	backend *lowered
+	main    *function
 }
 
 func (b *builder) Main() compute.Function { return b.main }

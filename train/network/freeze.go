@@ -3,6 +3,7 @@ package network
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/gomlx/compute/gobackend"
 	"github.com/gomlx/gomlx/core/graph"
@@ -38,8 +39,12 @@ func (d Description) Freeze(store *model.Store) error {
 	if d.Pool == MaxPool && !slices.ContainsFunc(d.V1, hasKernels) {
 		return nil
 	}
+	own, err := d.kernelParameters(store)
+	if err != nil {
+		return fmt.Errorf("compute the kernels of %s: %w", d.Name, err)
+	}
 	var names []string
-	exec, err := model.NewExec(gobackend.GetBackend(), store, func(scope *model.Scope, g *graph.Graph) []*graph.Node {
+	exec, err := model.NewExec(gobackend.GetBackend(), own, func(scope *model.Scope, g *graph.Graph) []*graph.Node {
 		b := &builder{d: d, scope: scope, g: g, dtype: first.DType()}
 		var nodes []*graph.Node
 		names, nodes = b.kernels()
@@ -54,11 +59,42 @@ func (d Description) Freeze(store *model.Store) error {
 		return fmt.Errorf("compute the kernels of %s: %w", d.Name, err)
 	}
 	for i, t := range values {
-		if err := setVariable(store, names[i], t, false); err != nil {
+		host, err := t.LocalClone() // a tensor belongs to the backend that made it
+		if err != nil {
+			return fmt.Errorf("keep kernel %s: %w", names[i], err)
+		}
+		if err := setVariable(store, names[i], host, false); err != nil {
 			return fmt.Errorf("keep kernel %s: %w", names[i], err)
 		}
 	}
 	return nil
+}
+
+// kernelParameters copies what the kernels are computed from to a store of its own: values in store
+// may belong to another backend.
+func (d Description) kernelParameters(store *model.Store) (*model.Store, error) {
+	own := model.NewStore()
+	for _, p := range d.Parameters() {
+		if !strings.Contains(p.Name, ".dog.") && !strings.Contains(p.Name, ".norm.") {
+			continue
+		}
+		v := store.GetVariable(model.ScopeSeparator + p.Name)
+		if v == nil {
+			return nil, fault.Invalidf("parameter %q has no value: initialise or load the parameters first", p.Name)
+		}
+		t, err := v.Value()
+		if err != nil {
+			return nil, err
+		}
+		host, err := t.LocalClone()
+		if err != nil {
+			return nil, err
+		}
+		if err := setVariable(own, p.Name, host, false); err != nil {
+			return nil, err
+		}
+	}
+	return own, nil
 }
 
 // hasKernels tells whether a block has kernels that follow from few parameters.
