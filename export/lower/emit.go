@@ -22,18 +22,19 @@ func (l *lowering) step(op string, inputs []string, attrs ...*onnxpb.AttributePr
 	return l.b.Node(op, l.unique(l.scoped(op)), inputs, attrs...)
 }
 
-// tensorName is the name of the tensor of n: its label, the layer of the weight it is made with, or
-// the operator within that layer.
+// tensorName is the name of the tensor of n: its label, the layer whose parameters it is made with, or
+// the operator behind that layer.
 func (l *lowering) tensorName(n *recorder.Node, op string) string {
 	if label, ok := l.labels[n]; ok {
 		return label
 	}
-	for _, in := range n.Inputs[min(1, len(n.Inputs)):] {
-		if in.Op == compute.OpTypeParameter {
-			if _, fed := l.options.Input(in); !fed {
-				l.current = layerOf(in)
-				return l.unique(l.current)
-			}
+	for _, in := range n.Inputs {
+		if v := l.values[in]; v == nil || v.data == nil {
+			continue
+		}
+		if p := nearestParameter(in, map[*recorder.Node]bool{}); p != nil {
+			l.current = layerOf(p)
+			return l.unique(l.current)
 		}
 	}
 	return l.unique(l.scoped(op))
@@ -103,7 +104,7 @@ func (l *lowering) constant(n *recorder.Node, data *tensor) string {
 
 // constantNamed adds an initialiser under a name, or that name and a number where it is taken.
 func (l *lowering) constantNamed(name string, data *tensor) string {
-	return l.b.Constant(onnx.RawTensor(l.unique(name), data.kind, int64s(data.dims), data.raw))
+	return l.b.Constant(onnx.RawTensor(l.unique(name), data.kind, int64s(data.dims), data.normal()))
 }
 
 // ints adds a constant vector of int64.

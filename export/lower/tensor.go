@@ -77,6 +77,28 @@ func (t *tensor) all(want float64) bool {
 	return ok && !slices.ContainsFunc(values, func(v float64) bool { return v != want })
 }
 
+// normal returns the bytes with zeros in place of subnormal float32 numbers, below 1.2e-38: they change
+// no sum, and processors take tens of times longer to multiply them.
+func (t *tensor) normal() []byte {
+	if t.kind != onnx.Float32 {
+		return t.raw
+	}
+	const exponent, magnitude = 0x7f800000, 0x7fffffff
+	var raw []byte
+	for i := 0; i < len(t.raw); i += 4 {
+		if bits := binary.LittleEndian.Uint32(t.raw[i:]); bits&exponent == 0 && bits&magnitude != 0 {
+			if raw == nil {
+				raw = slices.Clone(t.raw)
+			}
+			binary.LittleEndian.PutUint32(raw[i:], 0)
+		}
+	}
+	if raw == nil {
+		return t.raw
+	}
+	return raw
+}
+
 // as returns the same values in other dimensions.
 func (t *tensor) as(dims []int) *tensor { return &tensor{t.kind, dims, t.raw} }
 
