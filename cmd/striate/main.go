@@ -31,6 +31,7 @@ type cli struct {
 	Similarity   similarityCmd   `cmd:"" help:"Compare properties with macaque V1."`
 	Bench        benchCmd        `cmd:"" help:"Reproduce the figures of the README."`
 	Predictivity predictivityCmd `cmd:"" help:"Predict recorded neurons from the responses of a layer."`
+	Corrupt      corruptCmd      `cmd:"" help:"Corrupt images as Tiny-ImageNet-C and ImageNet-C do."`
 	Version      versionCmd      `cmd:"" help:"Print the version."`
 }
 

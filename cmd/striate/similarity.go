@@ -15,17 +15,13 @@ type comparisonFlags struct {
 	Seed          uint32 `help:"Seed of the bootstrap." default:"0"`
 }
 
-// compare compares each property that sample knows with its distribution.
-func (f comparisonFlags) compare(sample func(*v1score.Distribution) []float64) ([]v1score.Comparison, error) {
+// check refuses flags that make no sense, before any work.
+func (f comparisonFlags) check() error {
 	const most = 1_000_000
 	if f.Resamples < 1 || f.Resamples > most {
-		return nil, fault.Misusef("--resamples %d: give a number from 1 to %d", f.Resamples, most)
+		return fault.Misusef("--resamples %d: give a number from 1 to %d", f.Resamples, most)
 	}
-	distributions, err := v1data.ReadDistributions(f.Distributions)
-	if err != nil {
-		return nil, err
-	}
-	return v1score.Compare(distributions, sample, f.Resamples, f.Seed), nil
+	return nil
 }
 
 type similarityCmd struct {
@@ -46,14 +42,18 @@ score, until --distributions supplies them.`
 
 // Run compares and writes.
 func (c *similarityCmd) Run() error {
+	if err := c.check(); err != nil {
+		return err
+	}
 	samples, err := v1data.ReadProperties(c.Properties)
 	if err != nil {
 		return err
 	}
-	comparisons, err := c.compare(samples.Of)
+	distributions, err := v1data.ReadDistributions(c.Distributions)
 	if err != nil {
 		return err
 	}
+	comparisons := v1score.Compare(distributions, samples.Of, c.Resamples, c.Seed)
 	seed := uint64(c.Seed)
 	made := provenance.Record{Version: provenance.Version(), Seed: &seed, Parameters: map[string]any{
 		"properties": c.Properties, "resamples": c.Resamples, "distributions": c.Distributions,

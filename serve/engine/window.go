@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 
+	"striate/analysis"
 	"striate/export/onnx"
 	"striate/export/onnx/onnxpb"
 )
@@ -88,6 +89,11 @@ func (l *Layer) Window(ctx context.Context, y0, y1, x0, x1 int) (*Window, error)
 			return &try, nil
 		}
 	}
+}
+
+// Part returns Window as what the analyses see of a network.
+func (l *Layer) Part(ctx context.Context, y0, y1, x0, x1 int) (analysis.Network, error) {
+	return l.Window(ctx, y0, y1, x0, x1)
 }
 
 // grow adds a margin at both ends, within 0…limit.

@@ -30,18 +30,11 @@ func NewPopulation(m *v1score.Measurement, warnings []string, made provenance.Re
 		Slope: jsonnum.Number(m.Rates.Slope), Offset: jsonnum.Number(m.Rates.Offset),
 		Blank: jsonnum.Number(m.Rates.MedianBlank), Max: jsonnum.Number(m.Rates.MedianMax),
 		Responsive: m.Rates.Responsive, Baseline: jsonnum.Slice(m.Rates.Baseline),
-		Kept: map[v1score.Assay]int{}, Warnings: warnings, Provenance: made,
+		Kept: kept(m.Tables), Warnings: warnings, Provenance: made,
 	}
 	for _, f := range m.Fields {
 		p.RF = append(p.RF, [2]jsonnum.Number{jsonnum.Number(f.Y), jsonnum.Number(f.X)})
 		p.Distance = append(p.Distance, jsonnum.Number(f.Distance()))
-	}
-	for _, t := range m.Tables {
-		for _, kept := range t.Kept {
-			if kept {
-				p.Kept[t.Assay]++
-			}
-		}
 	}
 	return p
 }

@@ -1,0 +1,270 @@
+// Package battery runs the V1 battery on a layer of a network: it renders the stimuli, streams them
+// through the network, keeps of the responses what the measurement needs, and puts the report
+// together. The same code runs behind the command and the batch jobs.
+//
+// Responses are kept on disk under a key of all that they depend on, so that a run that was ended
+// goes on where it was, and a second run reads instead of computing.
+package battery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"striate/analysis"
+	"striate/analysis/stimulus"
+	"striate/analysis/v1score"
+	"striate/internal/fault"
+	"striate/internal/mt19937"
+	"striate/internal/provenance"
+	"striate/serve/report"
+)
+
+// Network is a layer, of which a part may be had for less than the whole (engine.Layer).
+type Network interface {
+	analysis.Network
+	// Part returns the units of the rows y0…y1-1 and columns x0…x1-1.
+	Part(ctx context.Context, y0, y1, x0, x1 int) (analysis.Network, error)
+}
+
+// Options say what is measured and how.
+type Options struct {
+	Network Network
+	Degrees float64 // of visual angle that the network's input spans
+	Model   string  // names for the report
+	Layer   string
+
+	Units     int    // units drawn at random; 0 for all
+	UnitsSeed uint32 // of the draw
+
+	Textures      string                 // folder of the texture and noise images; "" to leave them out
+	Distributions []v1score.Distribution // of recorded neurons
+	Resamples     int
+	Seed          uint32               // of the bootstrap
+	Predictivity  *report.Predictivity // of recorded responses, where it was measured
+
+	Cache  string // folder for responses; "" for none
+	Key    Key    // what the responses depend on, beside stimuli and units
+	Memory int64  // bytes that the run may take; 0 for what the machine has free
+
+	Progress func(done, total int) // images; may be nil
+	Made     provenance.Record
+}
+
+// Result is what a run gives.
+type Result struct {
+	Report      report.Report
+	Measurement *v1score.Measurement
+	Units       []int // the unit in each row of the measurement's tables, as an index into the layer
+}
+
+// run is one run of the battery.
+type run struct {
+	Options
+	total    int   // units of the layer
+	chosen   []int // units that are looked at; nil for all
+	warnings []string
+	store    store
+	view     *stimulus.View
+	done     int
+	images   int
+	begun    time.Time
+}
+
+// Run measures a layer and scores it.
+func Run(ctx context.Context, o Options) (*Result, error) {
+	r, err := newRun(o)
+	if err != nil {
+		return nil, err
+	}
+	textures, err := r.loadTextures()
+	if err != nil {
+		return nil, err
+	}
+	if err := r.preflight(); err != nil {
+		return nil, err
+	}
+	blank, peaks, err := r.receptiveFields(ctx)
+	if err != nil {
+		return nil, err
+	}
+	fields := v1score.Fields(blank, peaks, true)
+	inField := v1score.InField(fields)
+	if len(inField) == 0 {
+		return nil, fault.Invalidf("layer %s of %s: %w; %s", r.Layer, r.Model, v1score.ErrNoField, r.fieldAdvice(fields))
+	}
+	if err := r.preflightMeasured(len(inField)); err != nil {
+		return nil, err
+	}
+	m := &v1score.Measurement{Fields: fields, InField: inField}
+	examples, err := r.measure(ctx, m, peaks, textures)
+	if err != nil {
+		return nil, err
+	}
+	return r.result(m, examples), nil
+}
+
+func newRun(o Options) (*run, error) {
+	if !(o.Degrees > 0) || o.Degrees > 180 {
+		return nil, fault.Invalidf("the field of view must lie between 0 and 180 degrees, not %g: give --degrees, the visual angle that the network's input spans", o.Degrees)
+	}
+	if o.Degrees <= 2*stimulus.Center {
+		return nil, fault.Invalidf("a field of view of %g degrees does not contain the stimuli, which are %g degrees off its centre", o.Degrees, stimulus.Center)
+	}
+	height, width := o.Network.InputSize()
+	c, h, w := o.Network.Units()
+	r := &run{Options: o, total: c * h * w, begun: time.Now(), view: stimulus.NewView(height, width, o.Degrees)}
+	if o.Units < 0 || o.Units > r.total {
+		return nil, fault.Invalidf("%d units asked for, but layer %s has %d", o.Units, o.Layer, r.total)
+	}
+	if o.Units > 0 && o.Units < r.total {
+		r.chosen = mt19937.New(o.UnitsSeed).ChoiceWithoutReplacement(r.total, o.Units)
+		slices.Sort(r.chosen)
+	}
+	for _, set := range stimulus.GratingSets {
+		r.images += stimulus.SetLen(set)
+	}
+	if o.Textures != "" {
+		r.images += stimulus.SetLen(stimulus.TextureSet)
+	}
+	if h == 1 && w == 1 {
+		r.warn("layer %s has no space: each of its units sees the whole image, and few will have a receptive field at the stimuli", o.Layer)
+	}
+	r.warnNyquist(min(height, width))
+	r.store = newStore(o.Cache, o.Key, r.chosen, o.Degrees, [2]int{height, width})
+	return r, nil
+}
+
+func (r *run) warn(format string, args ...any) {
+	r.warnings = append(r.warnings, fmt.Sprintf(format, args...))
+}
+
+// warnNyquist names the frequencies that the network's input cannot carry.
+func (r *run) warnNyquist(pixels int) {
+	above := stimulus.AboveNyquist(stimulus.SpatialFrequencies[:], pixels, r.Degrees)
+	if len(above) == 0 {
+		return
+	}
+	list := ""
+	for _, f := range above {
+		list += fmt.Sprintf(" %.3g", f)
+	}
+	r.warn("%d pixels for %g degrees carry %.3g cycles/degree at most (Nyquist): gratings of%s cycles/degree are lost or aliased",
+		pixels, r.Degrees, float64(pixels)/r.Degrees/2, list)
+}
+
+// looked is how many units are looked at.
+func (r *run) looked() int {
+	if r.chosen != nil {
+		return len(r.chosen)
+	}
+	return r.total
+}
+
+// unit is the index into the layer of the i-th unit that is looked at.
+func (r *run) unit(i int) int {
+	if r.chosen != nil {
+		return r.chosen[i]
+	}
+	return i
+}
+
+// fieldAdvice says what a user can do about a population without a receptive field at the stimuli.
+func (r *run) fieldAdvice(fields []v1score.Field) string {
+	silent := 0
+	for _, f := range fields {
+		if math.IsNaN(f.Y) {
+			silent++
+		}
+	}
+	if silent == len(fields) {
+		return fmt.Sprintf("none of the %d units responds to any grating", len(fields))
+	}
+	if r.chosen != nil {
+		return fmt.Sprintf("%d of the %d units drawn respond to gratings elsewhere: draw more with --units, or leave it out", len(fields)-silent, len(fields))
+	}
+	return fmt.Sprintf("%d of the %d units respond to gratings elsewhere: is the field of view of %g degrees right?", len(fields)-silent, len(fields), r.Degrees)
+}
+
+// measure shows the sets to the units in the field, one after another, and fills in the
+// measurement. Only one set's responses are held at a time.
+func (r *run) measure(ctx context.Context, m *v1score.Measurement, peaks v1score.Rows, textures [][]uint8) ([]report.Example, error) {
+	units := make([]int, len(m.InField))
+	for i, u := range m.InField {
+		units[i] = r.unit(u)
+	}
+	part, err := r.part(ctx, units)
+	if err != nil {
+		return nil, err
+	}
+	show := func(set stimulus.SetName) (v1score.Rows, error) { return r.responses(ctx, part, set, textures) }
+	blank, err := show(stimulus.BlankSet)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := show(stimulus.OrientationSet)
+	if err != nil {
+		return nil, err
+	}
+	if m.Rates, err = v1score.FitRates(blank, rows); errors.Is(err, v1score.ErrSilent) {
+		return nil, fault.Invalidf("layer %s of %s: among the %d units that look at the stimuli, %w", r.Layer, r.Model, len(units), err)
+	}
+	if len(units) == 1 {
+		r.warn("one unit alone looks at the stimuli: its own responses set the scale of its firing rates")
+	}
+	ringach, deValoisA := v1score.OrientationAssays(m.Rates, rows)
+	examples := newExamples(ringach, func(i int) (report.Unit, v1score.Field) { return r.name(units[i]), m.Fields[m.InField[i]] })
+	examples.add(func(i int, e *report.Example) {
+		e.RF = receptiveField(blank, peaks, i, m.InField[i])
+		e.Orientation = v1score.OrientationCurve(m.Rates, rows, i)
+	})
+	if rows, err = show(stimulus.SpatialFrequencySet); err != nil {
+		return nil, err
+	}
+	deValoisB, schiller := v1score.FrequencyAssays(m.Rates, rows)
+	examples.add(func(i int, e *report.Example) { e.Frequency = v1score.FrequencyCurve(m.Rates, rows, i) })
+	if rows, err = show(stimulus.SizeSet); err != nil {
+		return nil, err
+	}
+	m.Tables = []*v1score.Table{ringach, deValoisA, deValoisB, schiller, v1score.SizeAssay(m.Rates, rows)}
+	examples.add(func(i int, e *report.Example) { e.Size = v1score.SizeCurve(m.Rates, rows, i) })
+	if textures != nil {
+		if rows, err = show(stimulus.TextureSet); err != nil {
+			return nil, err
+		}
+		m.Tables = append(m.Tables, v1score.TextureAssay(m.Rates, rows, nil))
+	}
+	return examples.list, nil
+}
+
+// name is the place of a unit in its layer.
+func (r *run) name(unit int) report.Unit {
+	_, h, w := r.Network.Units()
+	return report.Unit{Index: unit, Channel: unit / (h * w), Y: unit / w % h, X: unit % w}
+}
+
+// result compares the properties with recorded neurons and writes the report.
+func (r *run) result(m *v1score.Measurement, examples []report.Example) *Result {
+	comparisons := v1score.Compare(r.Distributions, v1score.Samples(m.Tables), r.Resamples, r.Seed)
+	leaves := v1score.Leaves(comparisons)
+	if r.Predictivity != nil && r.Predictivity.Leaf != "" {
+		leaves[r.Predictivity.Leaf] = float64(r.Predictivity.Ceiled)
+	}
+	units := make([]int, len(m.InField))
+	for i, u := range m.InField {
+		units[i] = r.unit(u)
+	}
+	seed := uint64(r.Seed)
+	r.Made.Seed = &seed
+	out := report.New(m, comparisons, v1score.Aggregate(leaves), r.Made)
+	out.Model, out.Layer, out.Degrees = r.Model, r.Layer, r.Degrees
+	out.Layout[0], out.Layout[1], out.Layout[2] = r.Network.Units()
+	out.Units.Layer, out.Units.Looked = r.total, r.looked()
+	out.Examples, out.Predictivity = examples, r.Predictivity
+	out.Warnings = append(out.Warnings, r.warnings...)
+	out.Images, out.Seconds = r.images, time.Since(r.begun).Seconds()
+	return &Result{Report: out, Measurement: m, Units: units}
+}
