@@ -16,6 +16,8 @@ import (
 	"os"
 	"strings"
 
+	"github.com/gomlx/compute/dtypes/float16"
+
 	"striate/internal/atomicfile"
 	"striate/internal/fault"
 )
@@ -141,6 +143,20 @@ var kinds = []kind{
 	kindOf[int16]("<i2", "int16"), kindOf[uint16]("<u2", "uint16"),
 	kindOf[int32]("<i4", "int32"), kindOf[uint32]("<u4", "uint32"),
 	kindOf[int64]("<i8", "int64"), kindOf[uint64]("<u8", "uint64"),
+	{"<f2", "float16", 2, func(any) bool { return false }, readHalf}, // becomes float32
+}
+
+// readHalf reads n entries of half precision as float32, which holds them exactly.
+func readHalf(r io.Reader, n int) (any, error) {
+	bits, err := readSlice[uint16](r, n)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]float32, n)
+	for i, b := range bits {
+		out[i] = float16.FromBits(b).Float32()
+	}
+	return out, nil
 }
 
 const chunkBytes = 1 << 18

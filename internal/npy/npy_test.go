@@ -64,6 +64,13 @@ func TestFortranOrder(t *testing.T) {
 	require.Equal(t, []uint8{0, 1, 2, 3, 4, 5}, a.Data)
 }
 
+func TestHalfPrecisionBecomesFloat32(t *testing.T) {
+	b := raw(1, "{'descr': '<f2', 'fortran_order': False, 'shape': (3,), }\n", []byte{0x00, 0x3c, 0x55, 0x35, 0x01, 0x80})
+	a, err := Read(bytes.NewReader(b), Limits{})
+	require.NoError(t, err)
+	require.Equal(t, []float32{1, 0.333251953125, -0x1p-24}, a.Data)
+}
+
 func TestBadInput(t *testing.T) {
 	good := Encode([]int{2, 2}, []float32{1, 2, 3, 4})
 	cases := map[string]struct {
