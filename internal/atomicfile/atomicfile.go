@@ -35,3 +35,37 @@ func Write(path string, fn func(w io.Writer) error) (err error) {
 	}
 	return nil
 }
+
+// Quick makes a small file with the content. Like Write it leaves a whole file or none, but it does
+// not wait for the disk: after a loss of power the file may be missing or empty. It is for thousands
+// of files that can be made again.
+func Quick(path string, data []byte) (err error) {
+	dir := filepath.Dir(path)
+	f, err := os.CreateTemp(dir, ".*"+filepath.Ext(path))
+	if os.IsNotExist(err) {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return fmt.Errorf("make folder for %s: %w", path, err)
+		}
+		f, err = os.CreateTemp(dir, ".*"+filepath.Ext(path))
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	defer func() {
+		if err != nil {
+			f.Close()
+			os.Remove(f.Name())
+			err = fmt.Errorf("write %s: %w", path, err)
+		}
+	}()
+	if _, err := f.Write(data); err != nil {
+		return err
+	}
+	if err := f.Chmod(0o644); err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
