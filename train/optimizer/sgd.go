@@ -32,7 +32,7 @@ type SGD struct {
 }
 
 var (
-	_ gomlx.Interface              = SGD{}
+	_ gomlx.Interface             = SGD{}
 	_ train.OptimizeWithGradients = SGD{}
 )
 
