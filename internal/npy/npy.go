@@ -15,6 +15,7 @@ import (
 	"math"
 	"os"
 	"strings"
+	"unsafe"
 
 	"github.com/gomlx/compute/dtypes/float16"
 
@@ -159,30 +160,43 @@ func readHalf(r io.Reader, n int) (any, error) {
 	return out, nil
 }
 
-const chunkBytes = 1 << 18
+// chunk is the number of bytes that are read before more memory is taken.
+const chunk = 1 << 22
 
 // readSlice reads n entries. Memory grows with what has arrived, not with what was announced.
 func readSlice[T any](r io.Reader, n int) ([]T, error) {
-	size := binary.Size(*new(T))
-	per := chunkBytes / size
-	buf := make([]byte, min(n, per)*size)
-	out := make([]T, 0, min(n, 16*per))
+	per := chunk / binary.Size(*new(T))
+	out := make([]T, 0, min(n, per))
 	for len(out) < n {
 		m := min(n-len(out), per)
-		if _, err := io.ReadFull(r, buf[:m*size]); err != nil {
-			return nil, err
-		}
 		if cap(out) < len(out)+m {
-			grown := make([]T, len(out), min(n, 2*cap(out)))
+			grown := make([]T, len(out), min(n, max(len(out)+m, 2*cap(out))))
 			copy(grown, out)
 			out = grown
 		}
 		out = out[:len(out)+m]
-		if _, err := binary.Decode(buf[:m*size], binary.LittleEndian, out[len(out)-m:]); err != nil {
+		if err := readInto(r, out[len(out)-m:]); err != nil {
 			return nil, err
 		}
 	}
 	return out, nil
+}
+
+// nativeLittle says that numbers in memory are as they are in a file, so that they need no
+// conversion; on other machines encoding/binary turns them round.
+var nativeLittle = binary.NativeEndian.Uint16([]byte{1, 0}) == 1
+
+func readInto[T any](r io.Reader, dst []T) error {
+	if _, truth := any(dst).([]bool); truth || !nativeLittle { // a byte other than 0 and 1 is no bool in memory
+		return binary.Read(r, binary.LittleEndian, dst)
+	}
+	_, err := io.ReadFull(r, bytesOf(dst))
+	return err
+}
+
+// bytesOf is the memory of a slice of numbers.
+func bytesOf[T any](d []T) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(d))), len(d)*int(unsafe.Sizeof(*new(T))))
 }
 
 // Read reads one .npy array to the end of r. Too large, truncated, mis-typed and otherwise wrong
@@ -355,34 +369,17 @@ func WriteHeader(w io.Writer, shape []int, dtype string) error {
 
 // WriteData writes entries after a header.
 func WriteData(w io.Writer, data any) error {
-	switch d := data.(type) {
-	case []float32:
-		return writeSlice(w, d)
-	case []float64:
-		return writeSlice(w, d)
-	case []uint8:
-		_, err := w.Write(d)
-		return err
-	default:
-		return binary.Write(w, binary.LittleEndian, d)
-	}
-}
-
-func writeSlice[T float32 | float64](w io.Writer, d []T) error {
-	size := binary.Size(*new(T))
-	buf := make([]byte, min(len(d)*size, chunkBytes))
-	for len(d) > 0 {
-		m := min(len(d), chunkBytes/size)
-		n, err := binary.Encode(buf, binary.LittleEndian, d[:m])
-		if err != nil {
+	if nativeLittle {
+		switch d := data.(type) {
+		case []float32:
+			_, err := w.Write(bytesOf(d))
+			return err
+		case []float64:
+			_, err := w.Write(bytesOf(d))
 			return err
 		}
-		if _, err := w.Write(buf[:n]); err != nil {
-			return err
-		}
-		d = d[m:]
 	}
-	return nil
+	return binary.Write(w, binary.LittleEndian, data)
 }
 
 // WriteFile writes an array file, whole or not at all.
