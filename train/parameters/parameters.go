@@ -26,16 +26,7 @@ const dataParallel = "module."
 
 // Load reads a .npz or .safetensors file into the variables of d in store.
 func Load(path string, d network.Description, store *model.Store, dtype dtypes.DType) error {
-	var arrays Arrays
-	var err error
-	switch filepath.Ext(path) {
-	case ".npz":
-		arrays, err = npy.ReadZipFile(path)
-	case ".safetensors":
-		arrays, err = readSafetensors(path)
-	default:
-		err = fault.Unsupportedf("%s: parameters are read from .npz and .safetensors files", path)
-	}
+	arrays, err := Read(path)
 	if err != nil {
 		return err
 	}
@@ -43,6 +34,17 @@ func Load(path string, d network.Description, store *model.Store, dtype dtypes.D
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	return nil
+}
+
+// Read reads the arrays of a .npz or .safetensors file.
+func Read(path string) (Arrays, error) {
+	switch filepath.Ext(path) {
+	case ".npz":
+		return npy.ReadZipFile(path)
+	case ".safetensors":
+		return readSafetensors(path)
+	}
+	return nil, fault.Unsupportedf("%s: parameters are read from .npz and .safetensors files", path)
 }
 
 // Save writes the parameters of d in store, and the constants the authors' code keeps beside them, to
