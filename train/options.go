@@ -50,6 +50,8 @@ type Options struct {
 
 	Stdout, Stderr io.Writer // results; progress and warnings
 	Quiet          bool
+
+	afterStep func(step int) error // for tests: an error here ends the run as abruptly as a crash
 }
 
 func (o Options) withDefaults() Options {

@@ -71,6 +71,9 @@ func NewLoader(split *Split, o Options) *Loader {
 // Len is the number of images.
 func (l *Loader) Len() int { return len(l.split.Samples) }
 
+// Classes are the names of the classes.
+func (l *Loader) Classes() []string { return l.split.Classes }
+
 // Batches is the number of different batches of an epoch of training.
 func (l *Loader) Batches() int {
 	n, b := len(l.split.Samples), l.options.Batch

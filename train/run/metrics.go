@@ -27,8 +27,8 @@ var header = []string{"epoch", "step", "split", "loss", "top1", "top5", "lr", "i
 
 func (r Row) record() []string {
 	number := func(v float64, digits int) string { return strconv.FormatFloat(v, 'g', digits, 64) }
-	return []string{strconv.Itoa(r.Epoch), strconv.Itoa(r.Step), r.Split, number(r.Loss, 9), number(r.Top1, 9),
-		number(r.Top5, 9), number(r.LR, 9), number(r.ImagesPerS, 5)}
+	return []string{strconv.Itoa(r.Epoch), strconv.Itoa(r.Step), r.Split, number(r.Loss, 7), number(r.Top1, 6),
+		number(r.Top5, 6), number(r.LR, 7), number(r.ImagesPerS, 5)}
 }
 
 // Metrics appends to metrics.csv.

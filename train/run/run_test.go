@@ -38,7 +38,7 @@ func TestMetricsResume(t *testing.T) {
 	m, err := f.OpenMetrics(0)
 	require.NoError(t, err)
 	rows := []Row{
-		{Epoch: 1, Step: 10, Split: "train", Loss: 2.3025851, Top1: 0.125, Top5: 0.5, LR: 0.1, ImagesPerS: 88.5},
+		{Epoch: 1, Step: 10, Split: "train", Loss: 2.302585, Top1: 0.125, Top5: 0.5, LR: 0.1, ImagesPerS: 88.5},
 		{Epoch: 1, Step: 10, Split: "val", Loss: 2.2, Top1: 0.15, Top5: 0.55, LR: 0.1, ImagesPerS: 300},
 		{Epoch: 2, Step: 20, Split: "train", Loss: 2.1, Top1: 0.2, Top5: 0.6, LR: 0.01, ImagesPerS: 90},
 	}
@@ -58,7 +58,7 @@ func TestMetricsResume(t *testing.T) {
 	require.Equal(t, rows, got)
 	data, err := os.ReadFile(f.Metrics())
 	require.NoError(t, err)
-	require.True(t, bytes.HasPrefix(data, []byte("epoch,step,split,loss,top1,top5,lr,images_per_s\n1,10,train,2.3025851,0.125,0.5,0.1,88.5\n")))
+	require.True(t, bytes.HasPrefix(data, []byte("epoch,step,split,loss,top1,top5,lr,images_per_s\n1,10,train,2.302585,0.125,0.5,0.1,88.5\n")))
 
 	require.NoError(t, f.DrawCurves())
 	drawn, err := os.ReadFile(filepath.Join(string(f), "curves.png"))
