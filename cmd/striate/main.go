@@ -33,6 +33,7 @@ type cli struct {
 	Bench        benchCmd        `cmd:"" help:"Reproduce the figures of the README."`
 	Predictivity predictivityCmd `cmd:"" help:"Predict recorded neurons from the responses of a layer."`
 	Corrupt      corruptCmd      `cmd:"" help:"Corrupt images as Tiny-ImageNet-C and ImageNet-C do."`
+	Data         dataCmd         `cmd:"" help:"Fetch, import and export recordings."`
 	Version      versionCmd      `cmd:"" help:"Print the version."`
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -45,7 +46,11 @@ func OpenFeatures(file, layer, names string) (*Features, error) {
 		return nil, err
 	}
 	if strings.HasSuffix(strings.ToLower(file), ".npz") {
-		a, err := member(file, layer)
+		arrays, err := npy.ReadZipFile(file)
+		if err != nil {
+			return nil, err
+		}
+		a, err := onlyOne(file, arrays, layer)
 		if err != nil {
 			return nil, err
 		}
@@ -86,17 +91,9 @@ func (f *Features) check(file string) error {
 	return nil
 }
 
-// member reads one array of a .npz file.
-func member(file, name string) (*npy.Array, error) {
-	arrays, err := npy.ReadZipFile(file)
-	if err != nil {
-		return nil, err
-	}
-	var have []string
-	for k := range arrays {
-		have = append(have, k)
-	}
-	slices.Sort(have)
+// onlyOne returns the named array of a .npz file; without a name, the only one.
+func onlyOne(file string, arrays map[string]*npy.Array, name string) (*npy.Array, error) {
+	have := slices.Sorted(maps.Keys(arrays))
 	if name == "" && len(have) == 1 {
 		name = have[0]
 	}

@@ -65,14 +65,22 @@ func NetworkFeatures(ctx context.Context, net analysis.Network, r *Recording, vi
 		return nil
 	}
 	if int64(n)*int64(units)*4 > view.MemoryBytes {
-		return spool(n, units, show)
+		f, err := spool(n, units, show)
+		if err != nil {
+			return nil, err
+		}
+		f.Names = r.Names
+		return f, nil
 	}
 	m := predictivity.Matrix[float32]{Stimuli: n, Units: units, Data: make([]float32, n*units)}
 	err = show(func(from int, responses []float32) error {
 		copy(m.Data[from*units:], responses)
 		return nil
 	})
-	return &Features{Features: m, Names: r.Names, close: func() error { return nil }}, err
+	if err != nil {
+		return nil, err
+	}
+	return &Features{Features: m, Names: r.Names, close: func() error { return nil }}, nil
 }
 
 // spool keeps the responses in a temporary file.

@@ -52,20 +52,14 @@ func (r *Recording) UnitNames() []string {
 }
 
 // ReadResponses reads a .npy, .npy.gz or .npz file of stimuli × neurons, or stimuli × neurons ×
-// repeats. Names of the stimuli come from the file names, or when that is empty from the CSV file
-// beside the array.
+// repeats; of a .npz with several arrays, trials or else responses. Names of the stimuli come from
+// the file names, or when that is empty from the .npz, or the CSV file beside the array.
 func ReadResponses(file, names string) (*Recording, error) {
-	var a *npy.Array
-	var err error
-	if strings.HasSuffix(strings.ToLower(file), ".npz") {
-		a, err = member(file, "")
-	} else {
-		a, err = npy.ReadFile(file)
-	}
+	r := &Recording{Source: file}
+	a, err := r.responsesOf(file)
 	if err != nil {
 		return nil, err
 	}
-	r := &Recording{Source: file}
 	if len(a.Shape) == 3 {
 		t, err := trialsOf(a)
 		if err != nil {
@@ -75,13 +69,39 @@ func ReadResponses(file, names string) (*Recording, error) {
 	} else if r.Mean, err = matrixOf(a); err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
-	if r.Names, err = sidecarNames(file, names); err != nil {
+	if r.Table != nil && names == "" {
+		r.Names, err = NamesOf(r.Table)
+	} else {
+		r.Names, err = sidecarNames(file, names)
+	}
+	if err != nil {
 		return nil, err
 	}
 	if r.Names != nil && r.Names.rows != r.Stimuli() {
 		return nil, fault.Invalidf("%s has %d rows, but %s names %d", file, r.Stimuli(), r.Names.name, r.Names.rows)
 	}
+	if r.Units != nil && r.Units.Len() != r.Neurons() {
+		return nil, fault.Invalidf("%s has %d neurons and names %d", file, r.Neurons(), r.Units.Len())
+	}
 	return r, nil
+}
+
+// responsesOf reads the array, and the tables of an archive.
+func (r *Recording) responsesOf(file string) (*npy.Array, error) {
+	if !strings.HasSuffix(strings.ToLower(file), ".npz") {
+		return npy.ReadFile(file)
+	}
+	arrays, err := npy.ReadZipFile(file)
+	if err != nil {
+		return nil, err
+	}
+	r.Table, r.Units = tableIn(arrays, stimuliPrefix, file), tableIn(arrays, unitsPrefix, file)
+	for _, name := range []string{"trials", "responses"} {
+		if a, ok := arrays[name]; ok {
+			return a, nil
+		}
+	}
+	return onlyOne(file, arrays, "")
 }
 
 // ReadFolder reads a recording in the folder form.
