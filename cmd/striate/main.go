@@ -34,6 +34,8 @@ type cli struct {
 	Predictivity predictivityCmd `cmd:"" help:"Predict recorded neurons from the responses of a layer."`
 	Corrupt      corruptCmd      `cmd:"" help:"Corrupt images as Tiny-ImageNet-C and ImageNet-C do."`
 	Data         dataCmd         `cmd:"" help:"Fetch, import and export recordings."`
+	Train        trainCmd        `cmd:"" help:"Train, fine-tune or validate a network."`
+	Robustness   robustnessCmd   `cmd:"" help:"Measure accuracy on corrupted and attacked images, and what they do to units."`
 	Version      versionCmd      `cmd:"" help:"Print the version."`
 }
 
