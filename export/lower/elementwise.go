@@ -148,10 +148,72 @@ func (l *lowering) mul(n *recorder.Node) (*value, error) {
 	if v, err := l.affine(n); v != nil || err != nil {
 		return v, err
 	}
+	if v, err := l.gate(n); v != nil || err != nil {
+		return v, err
+	}
 	if v, err := l.neutral(n, 1, 0, 1); v != nil || err != nil {
 		return v, err
 	}
 	return l.simple(n, "Mul")
+}
+
+// gate writes a product with an indicator, 1 where a comparison holds and 0 elsewhere, as a choice.
+// It is what autodiff makes of a Relu: GoMLX's indicator of x ≥ 0 is sign(sign(x) + 1), and that of
+// the other side one minus it. It returns nil for other products.
+func (l *lowering) gate(n *recorder.Node) (*value, error) {
+	for i, mask := range n.Inputs {
+		x, op, err := l.indicator(mask)
+		if err != nil {
+			return nil, err
+		}
+		v := n.Inputs[1-i]
+		if x == nil || !slices.Equal(v.Dims(), n.Dims()) || !slices.Equal(x.Dims(), n.Dims()) || dataType(n.Shape.DType) != onnx.Float32 {
+			continue
+		}
+		name, _, err := l.arg(v)
+		if err != nil {
+			return nil, err
+		}
+		in, _, err := l.arg(x)
+		if err != nil {
+			return nil, err
+		}
+		zero := l.constant(nil, floatTensor(nil, []float32{0}))
+		return &value{name: l.emit(n, "Where", []string{l.step(op, []string{in, zero}), name, zero}), dims: n.Dims()}, nil
+	}
+	return nil, nil
+}
+
+// indicator sees a node as 1 where x compares with 0 as op says and 0 elsewhere; nil if it is none.
+func (l *lowering) indicator(n *recorder.Node) (x *recorder.Node, op string, err error) {
+	if n.Op == compute.OpTypeSub {
+		if one, err := l.known(n.Inputs[0]); !one.all(1) || err != nil {
+			return nil, "", err
+		}
+		x, op, err := l.indicator(n.Inputs[1])
+		return x, map[string]string{"GreaterOrEqual": "Less", "LessOrEqual": "Greater"}[op], err
+	}
+	if n.Op != compute.OpTypeSign || n.Inputs[0].Op != compute.OpTypeAdd {
+		return nil, "", nil
+	}
+	sum := n.Inputs[0]
+	for i, sign := range sum.Inputs {
+		one, err := l.known(sum.Inputs[1-i])
+		if err != nil {
+			return nil, "", err
+		}
+		if sign.Op != compute.OpTypeSign || !one.all(1) {
+			continue
+		}
+		x := sign.Inputs[0]
+		if x.Op == compute.OpTypeSub { // 0 − y
+			if zero, err := l.known(x.Inputs[0]); zero.all(0) || err != nil {
+				return x.Inputs[1], "LessOrEqual", err
+			}
+		}
+		return x, "GreaterOrEqual", nil
+	}
+	return nil, "", nil
 }
 
 func (l *lowering) add(n *recorder.Node) (*value, error) {

@@ -27,6 +27,8 @@ type Options struct {
 	Input func(p *recorder.Node) (name string, fed bool)
 	// Value returns the value of a parameter that is part of the graph: a slice, row-major.
 	Value func(p *recorder.Node) (any, error)
+	// Vectors makes inputs and outputs that are scalars vectors of length one.
+	Vectors bool
 	// Outputs are the graph's outputs in order.
 	Outputs []Output
 	// Labels are names for inner tensors. A tensor that becomes part of another node has none.
@@ -110,8 +112,13 @@ func (l *lowering) inputs(t *recorder.Tape) {
 		if !fed {
 			continue
 		}
-		l.b.Input(name, dataType(p.Shape.DType), l.shape(p.Dims()))
 		l.taken[name]++
+		if l.options.Vectors && len(p.Dims()) == 0 {
+			l.b.Input(name, dataType(p.Shape.DType), l.shape([]int{1}))
+			name = l.step("Squeeze", []string{name})
+		} else {
+			l.b.Input(name, dataType(p.Shape.DType), l.shape(p.Dims()))
+		}
 		l.values[p] = &value{name: name, dims: p.Dims()}
 		if l.batch == "" && len(p.Dims()) > 0 && p.Dims()[0] == l.options.Batch {
 			l.batch = name
@@ -199,6 +206,11 @@ func (l *lowering) output(out Output) error {
 	v, err := l.full(out.Node)
 	if err != nil {
 		return err
+	}
+	if l.options.Vectors && len(out.Node.Dims()) == 0 {
+		vector := l.b.Node("Unsqueeze", out.Name+".vector", []string{l.name(out.Node, v), l.ints(0)})
+		l.b.Output(vector, dataType(out.Node.Shape.DType), l.shape([]int{1}))
+		return nil
 	}
 	if v.name != out.Name { // the tensor is an input, a constant or another output
 		l.b.Node("Identity", out.Name, []string{l.name(out.Node, v)})

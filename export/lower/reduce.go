@@ -182,7 +182,7 @@ func (l *lowering) selectAndScatter(n *recorder.Node) (*value, error) {
 	l.b.NodeN("MaxPool", []string{pooled, indices}, []string{x},
 		onnx.Attr("kernel_shape", size), onnx.Attr("strides", strides), onnx.Attr("pads", pads))
 	flat := l.ints(-1)
-	zeros := l.step("Mul", []string{l.step("Reshape", []string{x, flat}), l.constant(nil, floatTensor(nil, []float32{0}))})
+	zeros := l.step("ConstantOfShape", []string{l.step("Shape", []string{l.step("Reshape", []string{x, flat})})})
 	scattered := l.step("ScatterElements", []string{zeros, l.step("Reshape", []string{indices, flat}), l.step("Reshape", []string{source, flat})},
 		onnx.Attr("axis", 0), onnx.Attr("reduction", "add"))
 	return &value{name: l.reshape(n, scattered, nil, n.Dims()), dims: n.Dims()}, nil

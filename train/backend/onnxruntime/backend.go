@@ -1,0 +1,103 @@
+package onnxruntime
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/notimplemented"
+	"github.com/gomlx/compute/shapes"
+
+	"striate/export/recorder"
+	"striate/internal/fault"
+	"striate/internal/ortlib"
+)
+
+// Name of the backend in GoMLX's configurations.
+const Name = "onnx"
+
+func init() { compute.Register(Name, New) }
+
+// Backend runs graphs in ONNX Runtime.
+type Backend struct {
+	notimplemented.Backend
+	threads int
+	library ortlib.Library
+	pool    pool
+	ended   bool
+}
+
+var _ compute.Backend = (*Backend)(nil)
+
+// New returns a backend. It is an Unavailable fault that there is no ONNX Runtime.
+func New(config string) (compute.Backend, error) {
+	b := &Backend{}
+	if value, ok := strings.CutPrefix(config, "threads="); ok {
+		n, err := strconv.Atoi(value)
+		if err != nil || n < 0 {
+			return nil, fault.Invalidf("backend onnx: threads=%s is not a number of cores", value)
+		}
+		b.threads = n
+	} else if config != "" {
+		return nil, fault.Invalidf("backend onnx: option %q is not known; there is threads=N", config)
+	}
+	var err error
+	b.library, err = ortlib.Open()
+	if err != nil {
+		return nil, fmt.Errorf("backend onnx: %w", err)
+	}
+	return b, nil
+}
+
+// Name returns "onnx".
+func (*Backend) Name() string { return Name }
+
+// String returns the same as Name.
+func (*Backend) String() string { return Name }
+
+// Description names the library.
+func (b *Backend) Description() string { return b.library.String() + " on the processor" }
+
+// DeviceDescription describes the only device.
+func (b *Backend) DeviceDescription(compute.DeviceNum) string { return "processor" }
+
+// NumDevices is 1.
+func (*Backend) NumDevices() int { return 1 }
+
+// Capabilities are those of the recorder.
+func (*Backend) Capabilities() compute.Capabilities { return recorder.Capabilities() }
+
+// Builder starts a computation.
+func (b *Backend) Builder(name string) compute.Builder {
+	return recorder.NewBuilder(name, func(t *recorder.Tape) (compute.Executable, error) { return b.compile(t) })
+}
+
+// BufferFromFlatData copies a slice into a buffer.
+func (b *Backend) BufferFromFlatData(_ compute.DeviceNum, flat any, shape shapes.Shape) (compute.Buffer, error) {
+	if err := fits(flat, shape); err != nil {
+		return nil, err
+	}
+	buffer := b.pool.get(b, shape)
+	dtypes.CopyAnySlice(buffer.flat, flat)
+	return buffer, nil
+}
+
+// HasSharedBuffers is true: buffers are Go memory.
+func (*Backend) HasSharedBuffers() bool { return true }
+
+// NewSharedBuffer returns a buffer and its values.
+func (b *Backend) NewSharedBuffer(_ compute.DeviceNum, shape shapes.Shape) (compute.Buffer, any, error) {
+	buffer := b.pool.get(b, shape)
+	return buffer, buffer.flat, nil
+}
+
+// Finalize frees the memory kept for reuse.
+func (b *Backend) Finalize() {
+	b.ended = true
+	b.pool.clear()
+}
+
+// IsFinalized tells whether Finalize was called.
+func (b *Backend) IsFinalized() bool { return b.ended }

@@ -1,0 +1,208 @@
+package onnxruntime
+
+import (
+	"fmt"
+	"runtime"
+	"slices"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/gobackend"
+	"github.com/gomlx/compute/shapes"
+	ort "github.com/yalue/onnxruntime_go"
+
+	"striate/export/lower"
+	"striate/export/onnx"
+	"striate/export/recorder"
+)
+
+// executable is a graph ready to run.
+type executable struct {
+	backend *Backend
+	session *ort.DynamicAdvancedSession
+	tape    *recorder.Tape
+}
+
+var _ compute.Executable = (*executable)(nil)
+
+// elementTypes are ONNX Runtime's names of the types.
+var elementTypes = map[dtypes.DType]ort.TensorElementDataType{
+	dtypes.Float32: ort.TensorElementDataTypeFloat, dtypes.Float64: ort.TensorElementDataTypeDouble,
+	dtypes.Int8: ort.TensorElementDataTypeInt8, dtypes.Int16: ort.TensorElementDataTypeInt16,
+	dtypes.Int32: ort.TensorElementDataTypeInt32, dtypes.Int64: ort.TensorElementDataTypeInt64,
+	dtypes.Uint8: ort.TensorElementDataTypeUint8, dtypes.Uint16: ort.TensorElementDataTypeUint16,
+	dtypes.Uint32: ort.TensorElementDataTypeUint32, dtypes.Uint64: ort.TensorElementDataTypeUint64,
+	dtypes.Bool: ort.TensorElementDataTypeBool, dtypes.Float16: ort.TensorElementDataTypeFloat16,
+	dtypes.BFloat16: ort.TensorElementDataTypeBFloat16,
+}
+
+func (b *Backend) compile(t *recorder.Tape) (compute.Executable, error) {
+	if initializes(t) {
+		return &initialization{b, t}, nil
+	}
+	model, inputs, outputs, err := write(t)
+	if err != nil {
+		return nil, err
+	}
+	data, err := model.Encode()
+	if err != nil {
+		return nil, err
+	}
+	options, err := ort.NewSessionOptions()
+	if err != nil {
+		return nil, fmt.Errorf("ONNX Runtime options: %w", err)
+	}
+	defer options.Destroy() //nolint:errcheck // freeing memory
+	if err := options.SetIntraOpNumThreads(b.threads); err != nil {
+		return nil, fmt.Errorf("ONNX Runtime options: %w", err)
+	}
+	session, err := ort.NewDynamicAdvancedSessionWithONNXData(data, inputs, outputs, options)
+	if err != nil {
+		return nil, fmt.Errorf("ONNX Runtime refuses graph %s: %w", t.Name, err)
+	}
+	return &executable{b, session, t}, nil
+}
+
+// write lowers a tape whose parameters are all fed.
+func write(t *recorder.Tape) (m *onnx.Model, inputs, outputs []string, err error) {
+	names := map[*recorder.Node]string{}
+	for i, p := range t.Parameters {
+		names[p] = fmt.Sprintf("in%d", i)
+		inputs = append(inputs, names[p])
+	}
+	options := lower.Options{Vectors: true, Input: func(p *recorder.Node) (string, bool) { return names[p], true }}
+	for i, n := range t.Outputs {
+		name := fmt.Sprintf("out%d", i)
+		options.Outputs = append(options.Outputs, lower.Output{Name: name, Node: n})
+	}
+	m, err = lower.Model(t.Name, t, options)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	for _, v := range m.Outputs() {
+		outputs = append(outputs, v.Name)
+	}
+	return m, inputs, outputs, nil
+}
+
+func (e *executable) Finalize() {
+	if e.session != nil {
+		e.session.Destroy() //nolint:errcheck // freeing memory
+		e.session = nil
+	}
+}
+
+func (e *executable) Inputs() ([]string, []shapes.Shape) { return e.tape.Inputs() }
+
+func (e *executable) Outputs() []shapes.Shape { return e.tape.OutputShapes() }
+
+// Execute runs the graph. Memory of donated inputs is reused afterwards.
+func (e *executable) Execute(inputs []compute.Buffer, donate []bool, _ compute.DeviceNum) ([]compute.Buffer, error) {
+	if len(inputs) != len(e.tape.Parameters) {
+		return nil, fmt.Errorf("graph %s takes %d inputs, got %d", e.tape.Name, len(e.tape.Parameters), len(inputs))
+	}
+	var call call
+	defer call.end()
+	for i, input := range inputs {
+		b, ok := input.(*buffer)
+		if !ok || b.flat == nil || !b.shape.EqualDimensions(e.tape.Parameters[i].Shape) || b.shape.DType != e.tape.Parameters[i].Shape.DType {
+			return nil, fmt.Errorf("input %d of graph %s must be a tensor %s of this backend", i, e.tape.Name, e.tape.Parameters[i].Shape)
+		}
+		if err := call.add(&call.in, b); err != nil {
+			return nil, fmt.Errorf("input %s: %w", e.tape.Parameters[i].Name, err)
+		}
+	}
+	results := make([]compute.Buffer, len(e.tape.Outputs))
+	for i, n := range e.tape.Outputs {
+		b := e.backend.pool.get(e.backend, n.Shape)
+		results[i] = b
+		if err := call.add(&call.out, b); err != nil {
+			return nil, fmt.Errorf("output %d: %w", i, err)
+		}
+	}
+	if err := e.session.Run(call.in, call.out); err != nil {
+		return nil, fmt.Errorf("running graph %s in ONNX Runtime: %w", e.tape.Name, err)
+	}
+	for i, input := range inputs {
+		if donate != nil && donate[i] {
+			e.backend.pool.put(input.(*buffer))
+		}
+	}
+	return results, nil
+}
+
+// initializes tells whether a tape only makes values of variables: it reads nothing, or draws random
+// numbers, which ONNX has no reproducible operation for.
+func initializes(t *recorder.Tape) bool {
+	random := false
+	for _, n := range t.Nodes {
+		switch n.Op {
+		case compute.OpTypeRNGBitGenerator:
+			random = true
+		case compute.OpTypeConvGeneral, compute.OpTypeDotGeneral:
+			return false
+		}
+	}
+	return random || len(t.Parameters) == 0
+}
+
+// initialization is such a tape, run by GoMLX's Go backend.
+type initialization struct {
+	backend *Backend
+	tape    *recorder.Tape
+}
+
+func (*initialization) Finalize() {}
+
+func (x *initialization) Inputs() ([]string, []shapes.Shape) { return x.tape.Inputs() }
+
+func (x *initialization) Outputs() []shapes.Shape { return x.tape.OutputShapes() }
+
+func (x *initialization) Execute(inputs []compute.Buffer, _ []bool, _ compute.DeviceNum) ([]compute.Buffer, error) {
+	flats, err := recorder.Evaluate(gobackend.GetBackend(), x.tape.Outputs, func(p *recorder.Node) (any, error) {
+		return inputs[slices.Index(x.tape.Parameters, p)].Data()
+	})
+	if err != nil {
+		return nil, err
+	}
+	results := make([]compute.Buffer, len(flats))
+	for i, flat := range flats {
+		results[i] = &buffer{x.backend, x.tape.Outputs[i].Shape.Clone(), flat}
+	}
+	return results, nil
+}
+
+// call holds the tensors of one run, whose memory must not move or go until it ends.
+type call struct {
+	in, out []ort.Value
+	pinner  runtime.Pinner
+}
+
+// add appends a tensor over the memory of b.
+func (c *call) add(list *[]ort.Value, b *buffer) error {
+	dims := ort.NewShape(1)
+	if rank := b.shape.Rank(); rank > 0 {
+		dims = make([]int64, rank)
+		for i, d := range b.shape.Dimensions {
+			dims[i] = int64(d)
+		}
+	}
+	raw := dtypes.UnsafeByteSliceFromAny(b.flat)
+	if len(raw) == 0 {
+		return fmt.Errorf("a tensor %s without elements cannot be passed", b.shape)
+	}
+	c.pinner.Pin(&raw[0])
+	v, err := ort.NewCustomDataTensor(dims, raw, elementTypes[b.shape.DType])
+	if err != nil {
+		return err
+	}
+	*list = append(*list, v)
+	return nil
+}
+
+func (c *call) end() {
+	for _, v := range append(c.in, c.out...) {
+		v.Destroy() //nolint:errcheck // freeing memory
+	}
+	c.pinner.Unpin()
+}
