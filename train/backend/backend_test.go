@@ -136,6 +136,17 @@ func TestControlFlowPassesThrough(t *testing.T) {
 	require.Equal(t, []float32{1, 2, 3}, out.Value())
 }
 
+// TestParametersBeyondTheOutputs: an output may need none of the last parameters.
+func TestParametersBeyondTheOutputs(t *testing.T) {
+	b, err := backend.New("go")
+	require.NoError(t, err)
+	exec, err := graph.NewExec(b, func(x, y *graph.Node) *graph.Node { return graph.StopGradient(x) })
+	require.NoError(t, err)
+	out, err := exec.Call1([]float32{3, 1, 2}, []float32{1})
+	require.NoError(t, err)
+	require.Equal(t, []float32{3, 1, 2}, out.Value())
+}
+
 func TestUnknownBackendIsRefused(t *testing.T) {
 	_, err := backend.New("abacus")
 	require.Equal(t, fault.Unavailable, fault.CodeOf(err))

@@ -1,6 +1,8 @@
 package backend
 
 import (
+	"slices"
+
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapeinference"
@@ -99,6 +101,23 @@ func (f *function) While(cond, body compute.Function, state ...compute.Value) ([
 
 func (f *function) If(pred compute.Value, yes, no compute.Function) ([]compute.Value, error) {
 	return f.Function.If(pred, inner(yes), inner(no))
+}
+
+// Identity is x itself: the inner backend would copy it, and GoMLX asks for it with every stopped or
+// changed gradient.
+func (f *function) Identity(x compute.Value) (compute.Value, error) { return x, nil }
+
+// Return ends the function. The Go backend fails on parameters that come after the last operation that
+// an output needs; an identity at the end of the main function is such an operation.
+func (f *function) Return(outputs []compute.Value, shardings []*compute.ShardingSpec) error {
+	if f.parent == nil && f.Name() == compute.MainName && len(outputs) > 0 {
+		last, err := f.Function.Identity(outputs[len(outputs)-1])
+		if err != nil {
+			return err
+		}
+		outputs = append(slices.Clone(outputs[:len(outputs)-1]), last)
+	}
+	return f.Function.Return(outputs, shardings)
 }
 
 func (f *function) Reverse(x compute.Value, axes ...int) (compute.Value, error) {
