@@ -25,6 +25,7 @@ type cli struct {
 	Activations  activationsCmd  `cmd:"" help:"Write the responses of layers to images."`
 	Serve        serveCmd        `cmd:"" help:"Serve the models over HTTP."`
 	Export       exportCmd       `cmd:"" help:"Write a network as an ONNX file."`
+	Inspect      inspectCmd      `cmd:"" help:"Say what is in a model: layers, receptive fields, parameters."`
 	Doctor       doctorCmd       `cmd:"" help:"Find and explain ONNX Runtime, devices, models."`
 	Stimuli      stimuliCmd      `cmd:"" help:"Render a stimulus set."`
 	Properties   propertiesCmd   `cmd:"" help:"Measure V1 properties of recorded responses."`

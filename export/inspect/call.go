@@ -160,11 +160,11 @@ func (v *value) of(kind onnx.DataType) *value {
 
 func unchanged(_ int, r reach) reach { return r }
 
-// product returns the number of elements, -1 if an axis is not known.
+// product returns the number of elements, -1 if an axis is not known or there are absurdly many.
 func product(shape []int) int {
 	n := 1
 	for _, d := range shape {
-		if d < 0 {
+		if d < 0 || d > 0 && n > math.MaxInt64/d {
 			return -1
 		}
 		n *= d

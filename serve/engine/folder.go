@@ -96,7 +96,7 @@ func (f *Folder) Get(name string) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	return nil, fault.NotFoundf("no model %q%s", clip(name), nearest.Phrase(name, names))
+	return nil, unknownModel(name, names)
 }
 
 // load reads a model, or returns what was read of the same file before.
@@ -145,7 +145,7 @@ func clip(s string) string {
 // Find returns the model that a user means by MODEL: the path of an .onnx file, or a name in the
 // folder dir.
 func Find(dir, model string) (*Model, error) {
-	if strings.HasSuffix(model, ".onnx") || strings.ContainsRune(model, filepath.Separator) {
+	if isPath(model) {
 		return ReadModel(model)
 	}
 	folder, err := NewFolder(dir)
@@ -153,4 +153,31 @@ func Find(dir, model string) (*Model, error) {
 		return nil, err
 	}
 	return folder.Get(model)
+}
+
+// Locate returns the path of the file that a user means by MODEL, as Find, without reading it.
+func Locate(dir, model string) (string, error) {
+	if isPath(model) {
+		return model, nil
+	}
+	folder, err := NewFolder(dir)
+	if err != nil {
+		return "", err
+	}
+	names, err := folder.Names()
+	if err != nil {
+		return "", err
+	}
+	if !slices.Contains(names, model) {
+		return "", unknownModel(model, names)
+	}
+	return filepath.Join(dir, model+".onnx"), nil
+}
+
+func isPath(model string) bool {
+	return strings.HasSuffix(model, ".onnx") || strings.ContainsRune(model, filepath.Separator)
+}
+
+func unknownModel(name string, names []string) error {
+	return fault.NotFoundf("no model %q%s", clip(name), nearest.Phrase(name, names))
 }

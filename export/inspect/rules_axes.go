@@ -1,0 +1,417 @@
+package inspect
+
+import (
+	"math"
+	"slices"
+)
+
+// concat is the rule of Concat: the reach of the result is that of all operands together, although
+// the channels that come from one operand see only what that one sees.
+func concat(c *call) ([]*value, string) {
+	if len(c.in) == 0 || c.in[0] == nil {
+		return nil, noShape
+	}
+	if numbers := c.joined(); numbers != nil {
+		return []*value{{shape: []int{len(numbers)}, kind: c.in[0].kind, numbers: numbers}}, ""
+	}
+	var like *value
+	for _, v := range c.in {
+		if v != nil && v.shape != nil && (like == nil || !v.constant()) {
+			like = v
+		}
+	}
+	if like == nil {
+		return nil, noShape
+	}
+	axis, ok := c.axis(1, len(like.shape))
+	if !ok {
+		return nil, "the axis of Concat is not known"
+	}
+	out := &value{shape: slices.Clone(like.shape), kind: like.kind}
+	out.shape[axis] = 0
+	for _, v := range c.in {
+		switch {
+		case v == nil || v.shape == nil && !v.constant() || v.shape != nil && len(v.shape) != len(out.shape):
+			return nil, noShape
+		case v.shape == nil || v.shape[axis] < 0:
+			out.shape[axis] = math.MinInt32
+		default:
+			out.shape[axis] += v.shape[axis]
+		}
+	}
+	out.shape[axis] = max(-1, out.shape[axis])
+	for i := range out.field {
+		out.field[i] = c.along(i, axis, out.shape[axis])
+	}
+	return []*value{out}, ""
+}
+
+// along joins the reach of all operands that follow each other along an axis.
+func (c *call) along(i, axis, n int) reach {
+	var parts []reach
+	before, shifted := 0, reach{}
+	known := true // the units before operand k
+	for _, v := range c.in {
+		if r := v.field[i]; r.kind != nothing {
+			if parts = append(parts, r); known {
+				shifted = r.shift(axis, float64(-before), 1, n)
+			}
+		}
+		if known = known && v.shape != nil && v.shape[axis] >= 0; known {
+			before += v.shape[axis]
+		}
+	}
+	moving := slices.ContainsFunc(parts, func(r reach) bool { return r.moves(axis) })
+	if len(parts) == 1 && moving && parts[0].kind == local && shifted.kind == local {
+		return shifted // constants around it, as by Pad
+	}
+	if moving {
+		mix(parts, axis, c.op.Outputs[0].label())
+	}
+	all := reach{}
+	for _, r := range parts {
+		all = join(all, r)
+	}
+	return all
+}
+
+// mix gives all parts, of which some move along the axis, one scattered field that holds theirs.
+func mix(parts []reach, axis int, order string) {
+	moved, size := []int{axis}, 0.0
+	for _, r := range parts {
+		moved, size = bothAxes(reach{axes: moved}, r), max(size, r.size)
+	}
+	for i, r := range parts {
+		if r.kind == local || r.kind == scattered {
+			parts[i] = r.scatter(moved, order)
+			parts[i].size = size
+		}
+	}
+}
+
+// label names a tensor; a result that is left out has none.
+func (t *Tensor) label() string {
+	if t == nil {
+		return ""
+	}
+	return t.Name
+}
+
+// joined returns the numbers of all operands in a row, nil where one is not a list of numbers.
+func (c *call) joined() []float64 {
+	numbers := []float64{}
+	for _, v := range c.in {
+		if v == nil || v.numbers == nil || len(v.shape) != 1 || len(numbers) > maxNumbers {
+			return nil
+		}
+		numbers = append(numbers, v.numbers...)
+	}
+	return numbers
+}
+
+// split is the rule of Split.
+func split(c *call) ([]*value, string) {
+	x := c.operand(0)
+	if x == nil || x.shape == nil {
+		return nil, noShape
+	}
+	axis, ok := c.axis(0, len(x.shape))
+	if !ok {
+		return nil, "the axis of Split is not known"
+	}
+	parts := len(c.op.Outputs)
+	sizes := c.integers("split", 1)
+	if sizes == nil && c.operand(1) == nil {
+		each := -1
+		if x.shape[axis] >= 0 {
+			each = ceilDiv(x.shape[axis], parts)
+		}
+		for range parts {
+			sizes = append(sizes, each)
+		}
+		if each > 0 {
+			sizes[parts-1] = x.shape[axis] - each*(parts-1)
+		}
+	}
+	if len(sizes) != parts {
+		return nil, "the sizes of Split are not known"
+	}
+	out := make([]*value, parts)
+	from := 0
+	for k, n := range sizes {
+		out[k] = x.with(replaced(x.shape, axis, n), func(_ int, r reach) reach {
+			if n < 0 && r.moves(axis) {
+				return unknownReach("the sizes of Split are not known", r.axes...)
+			}
+			return r.shift(axis, float64(from), 1, n)
+		})
+		from += n
+	}
+	return out, ""
+}
+
+// slice is the rule of Slice with bounds that are constants.
+func slice(c *call) ([]*value, string) {
+	x := c.operand(0)
+	if x == nil || x.shape == nil {
+		return nil, noShape
+	}
+	starts, ends := c.integers("starts", 1), c.integers("ends", 2)
+	which := c.integers("axes", 3)
+	if which == nil && c.operand(3) == nil {
+		which = span(0, len(starts))
+	}
+	steps := c.integers("", 4)
+	if steps == nil && c.operand(4) == nil {
+		steps = ones(len(starts))
+	}
+	which, ok := axes(which, len(x.shape))
+	if starts == nil || !ok || len(ends) != len(starts) || len(which) != len(starts) || len(steps) != len(starts) {
+		return nil, "the bounds of Slice are not known"
+	}
+	out := x.with(slices.Clone(x.shape), unchanged)
+	for k, axis := range which {
+		from, n, ok := sliced(x.shape[axis], starts[k], ends[k], steps[k])
+		if out.shape[axis] = n; n == x.shape[axis] && n >= 0 && steps[k] == 1 {
+			continue
+		}
+		for i, r := range out.field {
+			switch {
+			case !r.moves(axis):
+			case !ok:
+				out.field[i] = unknownReach("the bounds of Slice are not known", r.axes...)
+			default:
+				out.field[i] = r.shift(axis, float64(from), float64(steps[k]), n)
+			}
+		}
+		if len(x.numbers) > 0 && ok && n >= 0 {
+			out.numbers = picked(x.numbers, from, steps[k], n)
+		}
+	}
+	return []*value{out}, ""
+}
+
+// sliced returns the first unit of a slice and the number of units. ok is false where it goes
+// backwards or the place of the first one depends on a size that is not known.
+func sliced(size, start, end, step int) (from, n int, ok bool) {
+	if step < 1 {
+		return 0, -1, false
+	}
+	if size < 0 {
+		if start >= 0 && end == math.MaxInt32 {
+			return start, -1, true
+		}
+		return start, -1, start >= 0
+	}
+	bound := func(i int) int {
+		if i < 0 {
+			i += size
+		}
+		return max(0, min(size, i))
+	}
+	from = bound(start)
+	return from, max(0, ceilDiv(bound(end)-from, step)), true
+}
+
+func picked(numbers []float64, from, step, n int) []float64 {
+	out := []float64{}
+	for i := range n {
+		if at := from + i*step; at >= 0 && at < len(numbers) {
+			out = append(out, numbers[at])
+		}
+	}
+	return out
+}
+
+// gatherRule is the rule of Gather with indices that are constants.
+func gatherRule(c *call) ([]*value, string) {
+	x, index := c.operand(0), c.operand(1)
+	if x == nil || index == nil || x.shape == nil || index.shape == nil || !c.constant(1) {
+		return nil, "the indices or shapes of Gather are not known"
+	}
+	axis, ok := c.axis(0, len(x.shape))
+	if !ok {
+		return nil, "the axis of Gather is not known"
+	}
+	added := len(index.shape) - 1
+	shape := slices.Concat(x.shape[:axis], index.shape, x.shape[axis+1:])
+	out := x.with(shape, func(i int, r reach) reach {
+		if r.moves(axis) {
+			r = r.pick(axis, index, x.shape[axis], c.image[i])
+		}
+		return r.rename(func(a int) int {
+			if a > axis {
+				return a + added
+			}
+			return a
+		})
+	})
+	if x.numbers != nil && index.numbers != nil && len(x.shape) == 1 {
+		out.numbers = []float64{}
+		for _, at := range index.numbers {
+			number := math.NaN()
+			if at < 0 {
+				at += float64(len(x.numbers))
+			}
+			if at >= 0 && at < float64(len(x.numbers)) {
+				number = x.numbers[int(at)]
+			}
+			out.numbers = append(out.numbers, number)
+		}
+	}
+	return []*value{out}, ""
+}
+
+// pick is the reach of the units with the given indices along an axis of the given size: one, or an
+// even succession.
+func (r reach) pick(axis int, index *value, size int, image float64) reach {
+	at := slices.Clone(index.numbers)
+	for k := range at {
+		if at[k] < 0 {
+			at[k] += float64(size)
+		}
+		if size < 0 || !(at[k] >= 0 && at[k] < float64(size)) {
+			return unknownReach("the indices of Gather are not known", without(r.axes, axis)...)
+		}
+	}
+	switch {
+	case len(index.shape) == 0 && len(at) == 1:
+		return r.freeze(axis, at[0], image)
+	case len(index.shape) == 1 && len(at) == 1:
+		return r.freeze(axis, at[0], image)
+	case len(index.shape) == 1 && len(at) > 1 && at[1] > at[0]:
+		step := at[1] - at[0]
+		for k := range at {
+			if at[k] != at[0]+float64(k)*step {
+				return unknownReach("rows or columns are picked unevenly", r.axes...)
+			}
+		}
+		return r.shift(axis, at[0], step, len(at))
+	}
+	return unknownReach("rows or columns are picked unevenly", without(r.axes, axis)...)
+}
+
+// transpose is the rule of Transpose.
+func transpose(c *call) ([]*value, string) {
+	x := c.operand(0)
+	if x == nil || x.shape == nil {
+		return nil, noShape
+	}
+	order := c.integers("perm", -1)
+	if order == nil {
+		order = span(0, len(x.shape))
+		slices.Reverse(order)
+	}
+	order, ok := axes(order, len(x.shape))
+	if !ok || len(order) != len(x.shape) {
+		return nil, "the order of axes of Transpose does not fit its data"
+	}
+	shape := make([]int, len(order))
+	place := make([]int, len(order))
+	for to, from := range order {
+		shape[to], place[from] = x.shape[from], to
+	}
+	return []*value{x.with(shape, func(_ int, r reach) reach { return r.rename(func(a int) int { return place[a] }) })}, ""
+}
+
+// squeeze is the rule of Squeeze.
+func squeeze(c *call) ([]*value, string) {
+	x := c.operand(0)
+	if x == nil || x.shape == nil {
+		return nil, noShape
+	}
+	which := c.integers("axes", 1)
+	if which == nil {
+		if c.operand(1) != nil || slices.Contains(x.shape, -1) {
+			return nil, "the axes of Squeeze are not known"
+		}
+		for a, n := range x.shape {
+			if n == 1 {
+				which = append(which, a)
+			}
+		}
+	}
+	which, ok := axes(which, len(x.shape))
+	if !ok {
+		return nil, "the axes of Squeeze are not known"
+	}
+	out := x.drop(which, c.image)
+	out.numbers = x.numbers
+	return []*value{out}, ""
+}
+
+// drop takes away axes of size 1.
+func (v *value) drop(which []int, image [2]float64) *value {
+	place := make([]int, len(v.shape))
+	shape := []int{}
+	for a, n := range v.shape {
+		if place[a] = len(shape); !slices.Contains(which, a) {
+			shape = append(shape, n)
+		}
+	}
+	return v.with(shape, func(i int, r reach) reach {
+		for _, a := range which {
+			r = r.freeze(a, 0, image[i])
+		}
+		return r.rename(func(a int) int { return place[a] })
+	})
+}
+
+// unsqueeze is the rule of Unsqueeze.
+func unsqueeze(c *call) ([]*value, string) {
+	x := c.operand(0)
+	if x == nil || x.shape == nil {
+		return nil, noShape
+	}
+	which := c.integers("axes", 1)
+	rank := len(x.shape) + len(which)
+	which, ok := axes(which, rank)
+	if !ok || len(which) == 0 {
+		return nil, "the axes of Unsqueeze are not known"
+	}
+	var shape, place []int
+	for a := range rank {
+		if slices.Contains(which, a) {
+			shape = append(shape, 1)
+		} else if len(place) < len(x.shape) {
+			shape = append(shape, x.shape[len(place)])
+			place = append(place, a)
+		}
+	}
+	if len(place) != len(x.shape) || len(shape) != rank {
+		return nil, "the axes of Unsqueeze are not known"
+	}
+	out := x.with(shape, func(_ int, r reach) reach { return r.rename(func(a int) int { return place[a] }) })
+	if len(shape) == 1 {
+		out.numbers = x.numbers
+	}
+	return []*value{out}, ""
+}
+
+// expand is the rule of Expand.
+func expand(c *call) ([]*value, string) {
+	x := c.operand(0)
+	target := c.operand(1)
+	if x == nil || x.shape == nil || target == nil {
+		return nil, noShape
+	}
+	if target.numbers == nil {
+		if x.constant() {
+			return []*value{{kind: x.kind}}, ""
+		}
+		return nil, "the shape that Expand makes is not known"
+	}
+	like := &value{shape: sizesOf(target.numbers)}
+	return []*value{broadcastOver(x, like)}, ""
+}
+
+// sizesOf reads numbers as a shape.
+func sizesOf(numbers []float64) []int {
+	shape := make([]int, len(numbers))
+	for i, n := range numbers {
+		if shape[i] = -1; n >= 0 && n <= math.MaxInt32 {
+			shape[i] = int(n)
+		}
+	}
+	return shape
+}

@@ -1,0 +1,171 @@
+package inspect
+
+import (
+	"slices"
+
+	"striate/export/onnx"
+)
+
+// reduction is the rule of ReduceMean and its like.
+func reduction(c *call) ([]*value, string) {
+	x := c.operand(0)
+	if x == nil || x.shape == nil {
+		return nil, noShape
+	}
+	which := c.integers("axes", 1)
+	if len(which) == 0 {
+		switch {
+		case which == nil && c.operand(1) != nil:
+			return nil, "the axes of " + c.op.Op + " are not known"
+		case c.integer("noop_with_empty_axes", 0) != 0:
+			return pointwise(c)
+		}
+		which = span(0, len(x.shape))
+	}
+	return c.reduce(x, which, x.kind)
+}
+
+// argument is the rule of ArgMax and ArgMin.
+func argument(c *call) ([]*value, string) {
+	x := c.operand(0)
+	if x == nil || x.shape == nil {
+		return nil, noShape
+	}
+	return c.reduce(x, []int{c.integer("axis", 0)}, onnx.Int64)
+}
+
+// reduce is what depends on all elements along the axes, which stay with size 1 or are dropped.
+func (c *call) reduce(x *value, which []int, kind onnx.DataType) ([]*value, string) {
+	which, ok := axes(which, len(x.shape))
+	if !ok {
+		return nil, "the axes of " + c.op.Op + " are not known"
+	}
+	shape := slices.Clone(x.shape)
+	for _, a := range which {
+		shape[a] = 1
+	}
+	out := x.with(shape, func(i int, r reach) reach { return r.gather(which, c.image[i]) })
+	if c.integer("keepdims", 1) == 0 {
+		out = out.drop(which, c.image)
+	}
+	return []*value{out.of(kind)}, ""
+}
+
+// topK is the rule of TopK.
+func topK(c *call) ([]*value, string) {
+	x := c.operand(0)
+	if x == nil || x.shape == nil {
+		return nil, noShape
+	}
+	axis, ok := c.axis(-1, len(x.shape))
+	if !ok {
+		return nil, "the axis of TopK is not known"
+	}
+	n := c.integer("k", -1)
+	if k := c.operand(1); k != nil && len(k.numbers) == 1 {
+		n = sizesOf(k.numbers)[0]
+	}
+	out := x.with(replaced(x.shape, axis, n), func(i int, r reach) reach { return r.gather([]int{axis}, c.image[i]) })
+	indices := *out
+	return []*value{out, indices.of(onnx.Int64)}, ""
+}
+
+// normalised is the rule of operators whose result has the shape of the data, each element
+// depending on all along some axes.
+func normalised(which func(c *call, rank int) []int) rule {
+	return func(c *call) ([]*value, string) {
+		x := c.operand(0)
+		if x == nil || x.shape == nil {
+			return nil, noShape
+		}
+		over, ok := axes(which(c, len(x.shape)), len(x.shape))
+		if !ok {
+			return nil, "the axes of " + c.op.Op + " are not known"
+		}
+		return []*value{x.with(x.shape, func(i int, r reach) reach { return r.gather(over, c.image[i]) })}, ""
+	}
+}
+
+func fromAxis(axis, rank int) []int {
+	if axis < 0 {
+		axis += rank
+	}
+	return span(max(axis, 0), rank)
+}
+
+// softmax is the rule of Softmax and its like, which before operator set 13 went over all axes from
+// the given one on.
+func softmax(c *call) ([]*value, string) {
+	if c.opset < 13 {
+		return normalised(func(c *call, rank int) []int { return fromAxis(c.integer("axis", 1), rank) })(c)
+	}
+	return normalised(func(c *call, rank int) []int { return []int{c.integer("axis", -1)} })(c)
+}
+
+// cumulative is the rule of CumSum: pointwise but along its axis.
+func cumulative(c *call) ([]*value, string) {
+	x, at := c.operand(0), c.integers("", 1)
+	if x == nil || x.shape == nil || len(at) != 1 {
+		return nil, noShape
+	}
+	at, ok := axes(at, len(x.shape))
+	if !ok {
+		return nil, "the axis of CumSum is not known"
+	}
+	return []*value{x.with(x.shape, func(_ int, r reach) reach {
+		if r.moves(at[0]) {
+			return unknownReach("a running sum over rows or columns", r.axes...)
+		}
+		return r
+	})}, ""
+}
+
+// gemm is the rule of Gemm.
+func gemm(c *call) ([]*value, string) {
+	a, b := c.operand(0), c.operand(1)
+	if a == nil || b == nil || len(a.shape) != 2 && !a.constant() || len(b.shape) != 2 && !b.constant() {
+		return nil, noShape
+	}
+	turned := func(v *value, attribute string) *value {
+		if c.integer(attribute, 0) == 0 || len(v.shape) != 2 {
+			return v
+		}
+		return v.with([]int{v.shape[1], v.shape[0]}, func(_ int, r reach) reach { return r.rename(func(a int) int { return 1 - a }) })
+	}
+	if !c.constant(2) {
+		return nil, "the bias of a Gemm depends on the image"
+	}
+	return []*value{c.multiply(turned(a, "transA"), turned(b, "transB"))}, ""
+}
+
+// matMul is the rule of matrix products whose second matrix is operand b.
+func matMul(b int) rule {
+	return func(c *call) ([]*value, string) {
+		x, y := c.operand(0), c.operand(b)
+		if x == nil || y == nil || x.shape == nil && !x.constant() || y.shape == nil && !y.constant() {
+			return nil, noShape
+		}
+		for _, v := range []*value{x, y} {
+			if v.shape != nil && len(v.shape) < 2 {
+				return nil, "the product of a vector is not analysed"
+			}
+		}
+		return []*value{c.multiply(x, y)}, ""
+	}
+}
+
+// multiply is the matrix product over the last two axes; the others are broadcast. Of the ranks at
+// most that of a constant is not known; it is then taken for a matrix.
+func (c *call) multiply(x, y *value) *value {
+	known := func(v *value) *value {
+		if v.shape != nil {
+			return v
+		}
+		return &value{shape: []int{-1, -1}, kind: v.kind}
+	}
+	x, y = known(x), known(y)
+	p, q := len(x.shape), len(y.shape)
+	rows := x.with(replaced(x.shape, p-1, 1), func(i int, r reach) reach { return r.gather([]int{p - 1}, c.image[i]) })
+	columns := y.with(replaced(y.shape, q-2, 1), func(i int, r reach) reach { return r.gather([]int{q - 2}, c.image[i]) })
+	return broadcastOver(rows, columns)
+}
