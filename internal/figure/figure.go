@@ -19,12 +19,14 @@ import (
 	"striate/internal/fault"
 )
 
-// The colours: of the network, of the recorded neurons, of a second curve, of marks.
+// The colours: of the network, of the recorded neurons, of a second curve, of marks, of more curves.
 var (
 	networkColour = color.RGBA{R: 0x1f, G: 0x5f, B: 0xa8, A: 0xff}
 	macaqueColour = color.RGBA{R: 0xb0, G: 0xb0, B: 0xb0, A: 0xff}
 	secondColour  = color.RGBA{R: 0xd0, G: 0x6a, B: 0x1c, A: 0xff}
 	markColour    = color.RGBA{R: 0x60, G: 0x60, B: 0x60, A: 0xff}
+	thirdColour   = color.RGBA{R: 0x2c, G: 0x8a, B: 0x4b, A: 0xff}
+	fourthColour  = color.RGBA{R: 0x8e, G: 0x44, B: 0xad, A: 0xff}
 )
 
 // Axis is one axis of a plot: what it shows, in which unit.
@@ -113,7 +115,7 @@ func Curves(title string, x, y Axis, at []float64, series ...Series) (Figure, er
 	p := newPlot(title, x, y)
 	p.Y.Min, p.Y.Max = 0, 0
 	p.Add(plotter.NewGrid())
-	colours := []color.Color{networkColour, secondColour, markColour}
+	colours := []color.Color{networkColour, secondColour, markColour, thirdColour, fourthColour}
 	for k, s := range series {
 		var points plotter.XYs
 		for i, v := range s.Y {
