@@ -58,7 +58,7 @@ type fitFlags struct {
 	Divisions      int       `help:"Random divisions of the trials into halves, for the ceiling." default:"10"`
 	MinReliability float64   `help:"Leave out neurons whose internal consistency is lower."`
 	DropMissing    bool      `help:"Leave out neurons without a valid trial of some stimulus."`
-	Shuffle        bool      `help:"Control: give the responses to the stimuli in random order."`
+	Control        bool      `help:"Also predict the responses given to the stimuli in random order." default:"true" negatable:""`
 	Seed           uint32    `help:"Seed of folds, stratified splits, divisions and shuffling." default:"1"`
 }
 
@@ -196,7 +196,7 @@ func (c *predictivityCmd) features(ctx context.Context, g *globals, rec *neural.
 func (f fitFlags) options() neural.Options {
 	o := neural.Options{
 		Method: predictivity.PLS{Components: f.Components}, Divisions: f.Divisions, Seed: f.Seed,
-		MinReliability: f.MinReliability, DropMissing: f.DropMissing, Shuffle: f.Shuffle,
+		MinReliability: f.MinReliability, DropMissing: f.DropMissing, Control: f.Control,
 	}
 	if f.Method == "ridge" {
 		o.Method = predictivity.Ridge{Penalties: slices.Clone(f.Penalties)}

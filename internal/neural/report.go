@@ -23,7 +23,7 @@ type Options struct {
 	Seed           uint32  // of the divisions and the shuffled control
 	MinReliability float64 // neurons whose ceiling is lower are left out; 0 keeps all
 	DropMissing    bool    // leave out neurons without a valid trial of some stimulus, instead of an error
-	Shuffle        bool    // control: give the responses to the stimuli in random order
+	Control        bool    // also predict the responses given to the stimuli in random order
 }
 
 // Report is how well features predict a recording.
@@ -34,14 +34,14 @@ type Report struct {
 	Units      int                `json:"units"`
 	Neurons    []string           `json:"neurons"`           // names, in the order of r
 	Dropped    []string           `json:"dropped,omitempty"` // neurons that were left out
-	Shuffled   bool               `json:"shuffled,omitempty"`
-	Score      jsonnum.Number     `json:"score"`    // mean over splits of the medians
-	Error      jsonnum.Number     `json:"error"`    // of the score
-	Medians    []jsonnum.Number   `json:"medians"`  // over neurons, of every split
-	R          [][]jsonnum.Number `json:"r"`        // Pearson correlation, splits × neurons
-	NeuronR    []jsonnum.Number   `json:"neuron_r"` // mean over splits, of every neuron
+	Score      jsonnum.Number     `json:"score"`             // mean over splits of the medians
+	Error      jsonnum.Number     `json:"error"`             // of the score
+	Medians    []jsonnum.Number   `json:"medians"`           // over neurons, of every split
+	R          [][]jsonnum.Number `json:"r"`                 // Pearson correlation, splits × neurons
+	NeuronR    []jsonnum.Number   `json:"neuron_r"`          // mean over splits, of every neuron
 	Pooled     *Pooled            `json:"pooled,omitempty"`
 	Ceiling    *CeilingReport     `json:"ceiling,omitempty"`
+	Control    *ControlReport     `json:"control,omitempty"`
 	Splits     []SplitReport      `json:"splits"`
 	SplitRule  string             `json:"split_rule,omitempty"`
 	Provenance provenance.Record  `json:"provenance"`
@@ -52,6 +52,14 @@ type Report struct {
 type Pooled struct {
 	Median jsonnum.Number   `json:"median"`
 	R      []jsonnum.Number `json:"r"`
+}
+
+// ControlReport is the score when the responses are given to the stimuli in random order: what the
+// procedure makes of no relation at all.
+type ControlReport struct {
+	Score        jsonnum.Number `json:"score"`
+	Error        jsonnum.Number `json:"error"`
+	PooledMedian jsonnum.Number `json:"pooled_median"`
 }
 
 // CeilingReport is the internal consistency of the recording and what share of it the score is.
@@ -135,16 +143,18 @@ func PredictGram(ctx context.Context, gram *predictivity.Gram, r *Recording, spl
 	if err != nil {
 		return nil, err
 	}
-	responses := r.Mean
-	if o.Shuffle {
-		responses = shuffled(r.Mean, o.Seed)
-	}
-	res, err := predictivity.CrossValidate(ctx, gram, responses, splits.List, o.Method)
+	res, err := predictivity.CrossValidate(ctx, gram, r.Mean, splits.List, o.Method)
 	if err != nil {
 		return nil, err
 	}
 	rep := newReport(res, splits, gram)
-	rep.Shuffled = o.Shuffle
+	if o.Control {
+		control, err := predictivity.CrossValidate(ctx, gram, shuffled(r.Mean, o.Seed), splits.List, o.Method)
+		if err != nil {
+			return nil, err
+		}
+		rep.Control = &ControlReport{jsonnum.Number(control.Score), jsonnum.Number(control.Error), jsonnum.Number(predictivity.Median(control.Pooled))}
+	}
 	for j, name := range names {
 		if _, keep := slices.BinarySearch(kept, j); keep {
 			rep.Neurons = append(rep.Neurons, name)
@@ -265,7 +275,6 @@ type Similarity struct {
 	Neurons    int               `json:"neurons"`
 	RSA        jsonnum.Number    `json:"rsa"` // Spearman correlation of the dissimilarities
 	CKA        jsonnum.Number    `json:"cka"` // linear centred kernel alignment
-	Shuffled   bool              `json:"shuffled,omitempty"`
 	Provenance provenance.Record `json:"provenance"`
 }
 
@@ -275,11 +284,7 @@ func Compare(ctx context.Context, x predictivity.Features, r *Recording, o Optio
 	if err != nil {
 		return nil, err
 	}
-	responses := r.Mean
-	if o.Shuffle {
-		responses = shuffled(r.Mean, o.Seed)
-	}
-	neurons := predictivity.Matrix[float64]{Stimuli: r.Stimuli(), Units: r.Neurons(), Data: responses.RawMatrix().Data}
+	neurons := predictivity.Matrix[float64]{Stimuli: r.Stimuli(), Units: r.Neurons(), Data: r.Mean.RawMatrix().Data}
 	var grams [2]*predictivity.Gram
 	var rdms [2][]float64
 	for k, f := range []predictivity.Features{x, neurons} {
@@ -294,7 +299,7 @@ func Compare(ctx context.Context, x predictivity.Features, r *Recording, o Optio
 	if err != nil {
 		return nil, err
 	}
-	out := &Similarity{Neurons: r.Neurons(), RSA: jsonnum.Number(rsa), CKA: jsonnum.Number(predictivity.LinearCKA(grams[0], grams[1])), Shuffled: o.Shuffle}
+	out := &Similarity{Neurons: r.Neurons(), RSA: jsonnum.Number(rsa), CKA: jsonnum.Number(predictivity.LinearCKA(grams[0], grams[1]))}
 	out.Stimuli, out.Units = x.Dims()
 	return out, nil
 }
@@ -307,7 +312,13 @@ func (rep *Report) Summary() string {
 		s += fmt.Sprintf("; over all test stimuli together %.4f", rep.Pooled.Median)
 	}
 	if rep.Ceiling != nil {
-		s += fmt.Sprintf("; ceiling %.4f, (r/ceiling)² %.4f, r²/ceiling %.4f", rep.Ceiling.Score, rep.Ceiling.SquaredRatio, rep.Ceiling.SquareOverCeiling)
+		s += fmt.Sprintf("; explained variance of the median neuron %.4f; ceiling %.4f, (r/ceiling)² %.4f, r²/ceiling %.4f", rep.Ceiling.ExplainedMedian, rep.Ceiling.Score, rep.Ceiling.SquaredRatio, rep.Ceiling.SquareOverCeiling)
+	}
+	if rep.Control != nil {
+		s += fmt.Sprintf("; shuffled %.4f", rep.Control.Score)
+		if rep.Pooled != nil {
+			s += fmt.Sprintf(", together %.4f", rep.Control.PooledMedian)
+		}
 	}
 	return s
 }
