@@ -6,12 +6,12 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"syscall"
 	"time"
 
 	"striate/export"
 	"striate/export/onnx"
 	"striate/export/ortrun"
+	"striate/internal/cputime"
 	"striate/internal/fault"
 	"striate/train/network"
 )
@@ -114,11 +114,11 @@ func (s *subject) start(batch int) {
 }
 
 func (s *subject) run(ctx context.Context) error {
-	wall, cpu := time.Now(), cpuTime()
+	wall, cpu := time.Now(), cputime.Seconds()
 	if _, err := s.session.Run(ctx, []export.Tensor{s.input}); err != nil {
 		return err
 	}
-	s.cpus = append(s.cpus, cpuTime()-cpu)
+	s.cpus = append(s.cpus, cputime.Seconds()-cpu)
 	s.walls = append(s.walls, time.Since(wall).Seconds())
 	return nil
 }
@@ -131,13 +131,4 @@ func (s *subject) result() Row {
 	r.Median = float64(r.Batch) / s.walls[len(s.walls)/2]
 	r.CPU = slices.Min(s.cpus) / float64(r.Batch)
 	return r
-}
-
-// cpuTime is the processor time of this process, seconds.
-func cpuTime() float64 {
-	var u syscall.Rusage
-	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
-		return 0
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano()).Seconds()
 }
