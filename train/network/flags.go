@@ -15,7 +15,7 @@ type Flags struct {
 	Width   int      `help:"Channels of conv1 (preset: 64)."`
 	Blocks  []int    `help:"Blocks of layer1 to layer4 (preset: 3,4,6,3)." placeholder:"N,N,N,N"`
 	Pool    Pool     `help:"Instead of the preset's: max or polar (cortical magnification)."`
-	V1      []Conv   `help:"Spatial stage of each block of layer1, instead of the preset's: conv, dog (3x3 convolution and difference of Gaussians) or local." placeholder:"STAGE,..."`
+	V1      []Conv   `help:"Spatial stage of each block of layer1, instead of the preset's: conv, dog (3x3 convolution and difference of Gaussians) or local." placeholder:"STAGE,..." name:"v1"`
 	Norm    Norm     `help:"Normalisation of the blocks of layer1, instead of the preset's: none, divisive or tuned."`
 	Dropout *float64 `help:"Dropout of channels before local receptive fields, instead of the preset's."`
 	DoG     DoG      `help:"Kernel of the difference of Gaussians: coded (as the authors coded it) or classical." default:"coded" name:"dog"`
