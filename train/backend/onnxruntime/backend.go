@@ -24,6 +24,7 @@ func init() { compute.Register(Name, New) }
 type Backend struct {
 	notimplemented.Backend
 	threads int
+	profile string
 	library ortlib.Library
 	pool    pool
 	ended   bool
@@ -34,14 +35,21 @@ var _ compute.Backend = (*Backend)(nil)
 // New returns a backend. It is an Unavailable fault that there is no ONNX Runtime.
 func New(config string) (compute.Backend, error) {
 	b := &Backend{}
-	if value, ok := strings.CutPrefix(config, "threads="); ok {
-		n, err := strconv.Atoi(value)
-		if err != nil || n < 0 {
-			return nil, fault.Invalidf("backend onnx: threads=%s is not a number of cores", value)
+	for option := range strings.SplitSeq(config, ",") {
+		name, value, _ := strings.Cut(option, "=")
+		switch name {
+		case "":
+		case "threads":
+			n, err := strconv.Atoi(value)
+			if err != nil || n < 0 {
+				return nil, fault.Invalidf("backend onnx: threads=%s is not a number of cores", value)
+			}
+			b.threads = n
+		case "profile":
+			b.profile = value
+		default:
+			return nil, fault.Invalidf("backend onnx: option %q is not known; there are threads=N and profile=PREFIX", name)
 		}
-		b.threads = n
-	} else if config != "" {
-		return nil, fault.Invalidf("backend onnx: option %q is not known; there is threads=N", config)
 	}
 	var err error
 	b.library, err = ortlib.Open()

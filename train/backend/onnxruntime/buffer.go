@@ -103,7 +103,7 @@ func (p *pool) put(b *buffer) {
 	if p.free == nil {
 		p.free = map[key][]any{}
 	}
-	const most = 8 // of a size: more would only pile up
+	const most = 64 // of a size: more than a step gives back would only pile up
 	k := key{b.shape.DType, b.shape.Size()}
 	if len(p.free[k]) < most {
 		p.free[k] = append(p.free[k], b.flat)

@@ -2,6 +2,7 @@
 // ONNX (package lower) and runs it in ONNX Runtime on the processor. Networks train on it several
 // times faster than on the pure-Go backend.
 //
-// Importing the package registers the backend. Its configuration is empty or threads=N, the number
-// of processor cores to use.
+// Importing the package registers the backend. Its options are threads=N, the number of processor
+// cores to use, and profile=PREFIX, which makes ONNX Runtime write the time of every node to a file
+// for each graph when it is finalized; as in "onnx:threads=2,profile=/tmp/step".
 package onnxruntime

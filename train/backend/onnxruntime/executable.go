@@ -56,6 +56,11 @@ func (b *Backend) compile(t *recorder.Tape) (compute.Executable, error) {
 	if err := options.SetIntraOpNumThreads(b.threads); err != nil {
 		return nil, fmt.Errorf("ONNX Runtime options: %w", err)
 	}
+	if b.profile != "" {
+		if err := options.EnableProfiling(b.profile); err != nil {
+			return nil, fmt.Errorf("ONNX Runtime options: %w", err)
+		}
+	}
 	session, err := ort.NewDynamicAdvancedSessionWithONNXData(data, inputs, outputs, options)
 	if err != nil {
 		return nil, fmt.Errorf("ONNX Runtime refuses graph %s: %w", t.Name, err)
