@@ -26,6 +26,7 @@ type scoreCmd struct {
 	Textures  string `help:"Folder of the Freeman-Ziemba textures and noise (tex-320x320-im*-smp*.png, noise-…)." placeholder:"DIR"`
 	Units     int    `help:"Draw so many of the layer's units; 0: all." default:"0" placeholder:"N"`
 	UnitsSeed uint32 `help:"Seed of the draw." default:"0"`
+	AllFields bool   `help:"Measure the receptive fields of units, too, that cannot see the stimuli."`
 	Memory    int64  `help:"Memory that the run may take, MiB; 0: what is free." default:"0" placeholder:"MIB"`
 	Cache     string `help:"Folder that keeps responses; default: striate/responses in the user's cache folder." placeholder:"DIR" env:"STRIATE_CACHE"`
 	NoCache   bool   `help:"Keep no responses: a run that is ended starts anew."`
@@ -92,7 +93,7 @@ func (c *scoreCmd) options(g *globals, m *engine.Model) (battery.Options, error)
 		return battery.Options{}, err
 	}
 	o := battery.Options{
-		Degrees: m.Card.Degrees, Units: c.Units, UnitsSeed: c.UnitsSeed, Textures: c.Textures,
+		Degrees: m.Card.Degrees, Units: c.Units, UnitsSeed: c.UnitsSeed, AllFields: c.AllFields, Textures: c.Textures,
 		Distributions: distributions, Resamples: c.Resamples, Seed: c.Seed, Memory: c.Memory << 20,
 	}
 	if !c.NoCache {

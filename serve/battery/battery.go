@@ -39,6 +39,7 @@ type Options struct {
 
 	Units     int    // units drawn at random; 0 for all
 	UnitsSeed uint32 // of the draw
+	AllFields bool   // map the receptive fields of units, too, that cannot see the stimuli
 
 	Textures      string                 // folder of the texture and noise images; "" to leave them out
 	Distributions []v1score.Distribution // of recorded neurons
@@ -65,7 +66,7 @@ type Result struct {
 type run struct {
 	Options
 	total    int   // units of the layer
-	chosen   []int // units that are looked at; nil for all
+	chosen   []int // units that take part, ascending; nil for all
 	warnings []string
 	store    store
 	view     *stimulus.View
@@ -84,27 +85,34 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := r.preflight(); err != nil {
-		return nil, err
-	}
-	blank, peaks, err := r.receptiveFields(ctx)
+	mapped, err := r.candidates(ctx)
 	if err != nil {
 		return nil, err
 	}
-	fields := v1score.Fields(blank, peaks, true)
-	inField := v1score.InField(fields)
-	if len(inField) == 0 {
-		return nil, fault.Invalidf("layer %s of %s: %w; %s", r.Layer, r.Model, v1score.ErrNoField, r.fieldAdvice(fields))
-	}
-	if err := r.preflightMeasured(len(inField)); err != nil {
+	if err := r.preflight(len(mapped.units)); err != nil {
 		return nil, err
 	}
-	m := &v1score.Measurement{Fields: fields, InField: inField}
-	examples, err := r.measure(ctx, m, peaks, textures)
+	blank, peaks, err := r.receptiveFields(ctx, mapped)
 	if err != nil {
 		return nil, err
 	}
-	return r.result(m, examples), nil
+	m := &v1score.Measurement{Fields: v1score.Fields(blank, peaks, true)}
+	m.InField = v1score.InField(m.Fields)
+	if len(m.InField) == 0 {
+		return nil, fault.Invalidf("layer %s of %s: %w; %s", r.Layer, r.Model, v1score.ErrNoField, r.fieldAdvice(m.Fields))
+	}
+	if err := r.preflightMeasured(len(mapped.units), len(m.InField)); err != nil {
+		return nil, err
+	}
+	units := make([]int, len(m.InField))
+	for i, u := range m.InField {
+		units[i] = mapped.units[u]
+	}
+	examples, err := r.measure(ctx, m, units, peaks, textures)
+	if err != nil {
+		return nil, err
+	}
+	return r.result(m, units, examples), nil
 }
 
 func newRun(o Options) (*run, error) {
@@ -156,20 +164,12 @@ func (r *run) warnNyquist(pixels int) {
 		pixels, r.Degrees, float64(pixels)/r.Degrees/2, list)
 }
 
-// looked is how many units are looked at.
-func (r *run) looked() int {
+// drawn is how many units of the layer take part.
+func (r *run) drawn() int {
 	if r.chosen != nil {
 		return len(r.chosen)
 	}
 	return r.total
-}
-
-// unit is the index into the layer of the i-th unit that is looked at.
-func (r *run) unit(i int) int {
-	if r.chosen != nil {
-		return r.chosen[i]
-	}
-	return i
 }
 
 // fieldAdvice says what a user can do about a population without a receptive field at the stimuli.
@@ -179,6 +179,9 @@ func (r *run) fieldAdvice(fields []v1score.Field) string {
 		if math.IsNaN(f.Y) {
 			silent++
 		}
+	}
+	if len(fields) == 0 {
+		return "no unit sees the place at all: is the field of view right?"
 	}
 	if silent == len(fields) {
 		return fmt.Sprintf("none of the %d units responds to any grating", len(fields))
@@ -191,11 +194,7 @@ func (r *run) fieldAdvice(fields []v1score.Field) string {
 
 // measure shows the sets to the units in the field, one after another, and fills in the
 // measurement. Only one set's responses are held at a time.
-func (r *run) measure(ctx context.Context, m *v1score.Measurement, peaks v1score.Rows, textures [][]uint8) ([]report.Example, error) {
-	units := make([]int, len(m.InField))
-	for i, u := range m.InField {
-		units[i] = r.unit(u)
-	}
+func (r *run) measure(ctx context.Context, m *v1score.Measurement, units []int, peaks v1score.Rows, textures [][]uint8) ([]report.Example, error) {
 	part, err := r.part(ctx, units)
 	if err != nil {
 		return nil, err
@@ -247,22 +246,18 @@ func (r *run) name(unit int) report.Unit {
 }
 
 // result compares the properties with recorded neurons and writes the report.
-func (r *run) result(m *v1score.Measurement, examples []report.Example) *Result {
+func (r *run) result(m *v1score.Measurement, units []int, examples []report.Example) *Result {
 	comparisons := v1score.Compare(r.Distributions, v1score.Samples(m.Tables), r.Resamples, r.Seed)
 	leaves := v1score.Leaves(comparisons)
 	if r.Predictivity != nil && r.Predictivity.Leaf != "" {
 		leaves[r.Predictivity.Leaf] = float64(r.Predictivity.Ceiled)
-	}
-	units := make([]int, len(m.InField))
-	for i, u := range m.InField {
-		units[i] = r.unit(u)
 	}
 	seed := uint64(r.Seed)
 	r.Made.Seed = &seed
 	out := report.New(m, comparisons, v1score.Aggregate(leaves), r.Made)
 	out.Model, out.Layer, out.Degrees = r.Model, r.Layer, r.Degrees
 	out.Layout[0], out.Layout[1], out.Layout[2] = r.Network.Units()
-	out.Units.Layer, out.Units.Looked = r.total, r.looked()
+	out.Units.Layer, out.Units.Drawn = r.total, r.drawn()
 	out.Examples, out.Predictivity = examples, r.Predictivity
 	out.Warnings = append(out.Warnings, r.warnings...)
 	out.Images, out.Seconds = r.images, time.Since(r.begun).Seconds()

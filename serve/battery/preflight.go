@@ -26,21 +26,21 @@ func setBytes(units int) int64 {
 }
 
 // preflight refuses a run whose receptive-field maps cannot fit, before any work.
-func (r *run) preflight() error {
-	need, have := mapBytes(r.looked())+3*batchBytes+spare, r.memory()
+func (r *run) preflight(units int) error {
+	need, have := mapBytes(units)+3*batchBytes+spare, r.memory()
 	if need > have {
-		return fault.Unavailablef("the receptive-field maps of %d units need about %d MiB, but %d MiB are there: draw some of the units with --units (%d would fit)",
-			r.looked(), need>>20, have>>20, fitting(have))
+		return fault.Unavailablef("the receptive-field maps of %d units need about %d MiB, but %d MiB are there: draw some of the units with --units (the maps of %d would fit)",
+			units, need>>20, have>>20, fitting(have))
 	}
 	return nil
 }
 
 // preflightMeasured refuses, once it is known how many units look at the stimuli, what cannot fit.
-func (r *run) preflightMeasured(units int) error {
-	need, have := mapBytes(r.looked())+setBytes(units)+3*batchBytes+spare, r.memory()
+func (r *run) preflightMeasured(mapped, units int) error {
+	need, have := mapBytes(mapped)+setBytes(units)+3*batchBytes+spare, r.memory()
 	if need > have {
 		return fault.Unavailablef("%d of %d units look at the stimuli: their responses need about %d MiB, but %d MiB are there: draw some of the units with --units",
-			units, r.looked(), need>>20, have>>20)
+			units, mapped, need>>20, have>>20)
 	}
 	return nil
 }

@@ -113,34 +113,34 @@ func (c columns) Row(dst []float64, i int) {
 	}
 }
 
-// receptiveFields shows the blank and the receptive-field set to all units that are looked at. Of
-// the eight images at each place only the largest response is kept.
-func (r *run) receptiveFields(ctx context.Context) (blank, peaks v1score.Rows, err error) {
-	n := r.looked()
+// receptiveFields shows the blank and the receptive-field set to a population. Of the eight images at
+// each place only the largest response is kept.
+func (r *run) receptiveFields(ctx context.Context, p population) (blank, peaks v1score.Rows, err error) {
+	n := len(p.units)
 	base := make([]float32, n)
 	all := columns{n, make([]float32, v1score.Positions*n)}
 	bad := newBadCount(n)
-	err = r.cached(stimulus.BlankSet, 0, n, base, 1, func() error {
-		return r.show(ctx, r.Network, drawSet(stimulus.BlankSet), 0, 1, func(_ int, responses []float32) {
-			r.pick(base, responses)
+	key := measured(p.units)
+	err = r.cached(stimulus.BlankSet+key, 0, n, base, 1, func() error {
+		return r.show(ctx, p.net, drawSet(stimulus.BlankSet), 0, 1, func(_ int, responses []float32) {
+			p.pick(base, responses)
 		})
 	})
 	if err != nil {
 		return nil, nil, err
 	}
 	bad.look(base)
-	paint := drawSet(stimulus.ReceptiveFieldSet)
+	paint, one := drawSet(stimulus.ReceptiveFieldSet), make([]float32, n)
 	for row := range side {
 		first, rowData := row*side, all.data[row*side*n:(row+1)*side*n]
-		err := r.cached(stimulus.ReceptiveFieldSet, row, n, rowData, side*perPosition, func() error {
-			one := make([]float32, n)
-			return r.show(ctx, r.Network, paint, first*perPosition, (first+side)*perPosition, func(i int, responses []float32) {
+		err := r.cached(stimulus.ReceptiveFieldSet+key, row, n, rowData, side*perPosition, func() error {
+			return r.show(ctx, p.net, paint, first*perPosition, (first+side)*perPosition, func(i int, responses []float32) {
 				place := rowData[(i/perPosition-first)*n:][:n]
 				if i%perPosition == 0 {
-					r.pick(place, responses)
+					p.pick(place, responses)
 					return
 				}
-				r.pick(one, responses)
+				p.pick(one, responses)
 				keepLarger(place, one)
 			})
 		})
@@ -153,17 +153,6 @@ func (r *run) receptiveFields(ctx context.Context) (blank, peaks v1score.Rows, e
 	return columns{n, base}, all, nil
 }
 
-// pick copies the responses of the units that are looked at.
-func (r *run) pick(dst, responses []float32) {
-	if r.chosen == nil {
-		copy(dst, responses)
-		return
-	}
-	for i, u := range r.chosen {
-		dst[i] = responses[u]
-	}
-}
-
 // keepLarger keeps the larger of two responses; NaN wins.
 func keepLarger(dst, v []float32) {
 	for i, x := range v {
@@ -171,33 +160,6 @@ func keepLarger(dst, v []float32) {
 			dst[i] = x
 		}
 	}
-}
-
-// population is some units of a layer: a network that computes them among others, and which they are.
-type population struct {
-	net   analysis.Network
-	index []int // into the network's units
-	units []int // into the layer's
-}
-
-// part returns the units, computed from as little as the network can.
-func (r *run) part(ctx context.Context, units []int) (population, error) {
-	_, h, w := r.Network.Units()
-	y0, y1, x0, x1 := h, 0, w, 0
-	for _, u := range units {
-		y, x := u/w%h, u%w
-		y0, y1, x0, x1 = min(y0, y), max(y1, y+1), min(x0, x), max(x1, x+1)
-	}
-	net, err := r.Network.Part(ctx, y0, y1, x0, x1)
-	if err != nil {
-		return population{}, err
-	}
-	p := population{net: net, units: units, index: make([]int, len(units))}
-	for i, u := range units {
-		c, y, x := u/(h*w), u/w%h, u%w
-		p.index[i] = (c*(y1-y0)+y-y0)*(x1-x0) + x - x0
-	}
-	return p, nil
 }
 
 // responses shows one set to a population and returns a row a unit.
@@ -215,10 +177,7 @@ func (r *run) responses(ctx context.Context, p population, name stimulus.SetName
 		part := chunk[:(to-from)*n]
 		err := r.cached(name+measured(p.units), from/chunkImages, n, part, to-from, func() error {
 			return r.show(ctx, p.net, paint, from, to, func(i int, responses []float32) {
-				dst := part[(i-from)*n:][:n]
-				for k, u := range p.index {
-					dst[k] = responses[u]
-				}
+				p.pick(part[(i-from)*n:][:n], responses)
 			})
 		})
 		if err != nil {

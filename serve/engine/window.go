@@ -160,6 +160,15 @@ func (w *Window) Fraction() float64 {
 	return float64(w.crop.area()) / float64(w.layer.height*w.layer.width)
 }
 
+// Seen is the part of the image that the window is computed from: rows y0…y1-1 and columns x0…x1-1 of
+// its pixels. Nothing outside changes the responses.
+func (w *Window) Seen() (y0, y1, x0, x1 int) {
+	if w.cut == nil {
+		return 0, w.layer.height, 0, w.layer.width
+	}
+	return w.crop.rows.from, w.crop.rows.to, w.crop.cols.from, w.crop.cols.to
+}
+
 // Responses writes the response of unit u of the window to image i to dst[i*units+u].
 func (w *Window) Responses(ctx context.Context, images []uint8, dst []float32) error {
 	l := w.layer

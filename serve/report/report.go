@@ -32,10 +32,11 @@ type Report struct {
 // Units counts the units of the layer.
 type Units struct {
 	Layer   int                   `json:"layer"`
-	Looked  int                   `json:"looked_at"` // all, or those drawn
-	Driven  int                   `json:"driven"`    // that respond to the receptive-field set
-	InField int                   `json:"in_field"`  // whose field is within 0.15 degrees of the stimuli's centre
-	Kept    map[v1score.Assay]int `json:"kept"`      // that pass each assay's threshold
+	Drawn   int                   `json:"drawn"`    // that take part: all, or those drawn at random
+	Mapped  int                   `json:"mapped"`   // whose receptive field was measured: the others cannot see the stimuli
+	Driven  int                   `json:"driven"`   // that respond to the receptive-field set
+	InField int                   `json:"in_field"` // whose field is within 0.15 degrees of the stimuli's centre
+	Kept    map[v1score.Assay]int `json:"kept"`     // that pass each assay's threshold
 }
 
 // Rates says how activations became firing rates.
@@ -110,7 +111,7 @@ func NewExample(unit Unit, field v1score.Field, ringach *v1score.Table, i int) E
 // New returns the report of a measurement and its comparison with recorded neurons.
 func New(m *v1score.Measurement, comparisons []v1score.Comparison, tree v1score.Tree, made provenance.Record) Report {
 	r := Report{
-		Units: Units{InField: len(m.InField), Kept: kept(m.Tables)},
+		Units: Units{Mapped: len(m.Fields), InField: len(m.InField), Kept: kept(m.Tables)},
 		Rates: Rates{
 			Slope: jsonnum.Number(m.Rates.Slope), Offset: jsonnum.Number(m.Rates.Offset),
 			MedianBlank: jsonnum.Number(m.Rates.MedianBlank), MedianMax: jsonnum.Number(m.Rates.MedianMax),
