@@ -5,6 +5,8 @@ package main
 type benchCmd struct {
 	Export       benchExportCmd       `cmd:"" help:"Exported networks in ONNX Runtime, beside other exporters' files."`
 	Networks     benchNetworksCmd     `cmd:"" help:"Forward passes and training steps of the networks, beside the authors' PyTorch."`
+	Train        benchTrainCmd        `cmd:"" help:"Training: images/s and the share of time spent waiting for images."`
+	Data         benchDataCmd         `cmd:"" help:"Decoding and transforming images, per core."`
 	Serve        benchServeCmd        `cmd:"" help:"HTTP queries beside bare runs of the network."`
 	Predictivity benchPredictivityCmd `cmd:"" help:"Cross-validated PLS, beside scikit-learn."`
 }
