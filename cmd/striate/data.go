@@ -23,7 +23,7 @@ type dataCmd struct {
 
 type dataFetchCmd struct {
 	Name []string `arg:"" optional:"" help:"Names of published files, all, or an http(s) address."`
-	SHA1 string   `help:"Digest of the file at an address." placeholder:"HEX"`
+	SHA1 string   `name:"sha1" help:"SHA-1 of the file at an address." placeholder:"HEX"`
 	Out  string   `help:"Folder to write to." default:"." placeholder:"DIR"`
 }
 
