@@ -79,6 +79,30 @@ func (p *Plan) Shown() int {
 	return total
 }
 
+// Cost is how many images go through a network in all, the steps of attacks and the gratings of
+// tuning curves included.
+func (p *Plan) Cost() int64 {
+	n, cells := int64(p.Images.Len()), int64(len(p.Corruptions)*len(p.Severities))
+	cost := n
+	if p.Generate {
+		cost += n * cells
+	}
+	if p.Layer != nil {
+		cost += 2 * n * cells
+		if p.Degrees > 0 {
+			cost += int64(NewGratings(p.Size, p.Degrees).Len()) * (cells + 1)
+		}
+	}
+	for _, a := range p.Attacks {
+		steps := int64(max(1, a.Steps))
+		if a.Method.NeedsGradient() {
+			steps *= 3 // forward, and there and back
+		}
+		cost += n * (steps + 2)
+	}
+	return cost
+}
+
 // Run measures. Errors are the context's, or those of the images and networks.
 func (p *Plan) Run(ctx context.Context) (*Report, error) {
 	r := &Report{}

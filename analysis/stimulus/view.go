@@ -82,3 +82,6 @@ func (v *View) DrawImage(dst, src []uint8, height, width int, source float64) {
 		dst[3*i], dst[3*i+1], dst[3*i+2] = p, p, p
 	}
 }
+
+// Size is the network's input in pixels.
+func (v *View) Size() (height, width int) { return v.height, v.width }
