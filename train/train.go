@@ -4,16 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
-	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/ml/model"
 	"github.com/gomlx/gomlx/support/exceptions"
 
 	"striate/internal/fault"
 	"striate/internal/provenance"
-	"striate/train/backend"
 	"striate/train/dataset"
 	"striate/train/network"
 	"striate/train/run"
@@ -167,30 +164,6 @@ func (s *session) openStore() error {
 		return err
 	}
 	return o.Folder.Write(c)
-}
-
-// newBackend starts the backend and refuses what it cannot do.
-func newBackend(o Options, c *run.Config) (compute.Backend, error) {
-	name := o.Backend
-	if name == "" {
-		name = "auto"
-	}
-	b, err := backend.New(name)
-	if err != nil {
-		return nil, err
-	}
-	if n := b.NumDevices(); o.Devices > n {
-		return nil, fault.Unavailablef("backend %s has %d device(s), not %d: lower --devices", b.Name(), n, o.Devices)
-	}
-	if c.Precision == BFloat16 && !onAccelerator(b) {
-		return nil, fault.Unsupportedf("backend %s computes in float32 only: leave out --precision bfloat16, or use xla", b.Name())
-	}
-	return b, nil
-}
-
-// onAccelerator tells of backends that have memory of their own.
-func onAccelerator(b compute.Backend) bool {
-	return strings.HasPrefix(strings.ToLower(b.Name()), "xla")
 }
 
 // finish writes the summary.

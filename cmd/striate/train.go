@@ -13,6 +13,7 @@ import (
 
 	"striate/internal/fault"
 	"striate/train"
+	_ "striate/train/backend/onnxruntime" // registers the backend "onnx"
 	"striate/train/dataset"
 	"striate/train/network"
 	runfolder "striate/train/run"

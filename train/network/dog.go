@@ -6,6 +6,8 @@ import (
 	"github.com/gomlx/gomlx/core/graph"
 )
 
+//go:generate go run ./dogfigure -out ../../docs/figures/dog.png
+
 // dogSize is the side of the difference-of-Gaussians kernels.
 const dogSize = 5
 

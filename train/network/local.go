@@ -28,19 +28,20 @@ func (b *builder) local(x, weight *graph.Node) *graph.Node {
 // neighbours returns x, N×C×H×W, shifted to each of the nine offsets of a 3×3 window, row by row,
 // zeros beyond the border.
 func neighbours(x *graph.Node) []*graph.Node {
-	rows := shifts(x, 2)
+	h, w := x.Shape().Dimensions[2], x.Shape().Dimensions[3]
+	x = bordered(bordered(x, 2), 3)
 	all := make([]*graph.Node, 0, localTaps)
-	for _, r := range rows {
-		all = append(all, shifts(r, 3)...)
+	for row := range 3 {
+		for column := range 3 {
+			all = append(all, graph.Slice(x, graph.AxisRange(), graph.AxisRange(),
+				graph.AxisRange(row, row+h), graph.AxisRange(column, column+w)))
+		}
 	}
 	return all
 }
 
-// shifts returns x moved so that position p holds what was at p−1, p and p+1 along an axis.
-func shifts(x *graph.Node, axis int) []*graph.Node {
-	n := x.Shape().Dimensions[axis]
+// bordered puts a zero before and after x along an axis. GoMLX has no gradient for padding.
+func bordered(x *graph.Node, axis int) *graph.Node {
 	border := graph.ZerosLike(graph.SliceAxis(x, axis, graph.AxisRange(0, 1)))
-	before := graph.Concatenate([]*graph.Node{border, graph.SliceAxis(x, axis, graph.AxisRange(0, n-1))}, axis)
-	after := graph.Concatenate([]*graph.Node{graph.SliceAxis(x, axis, graph.AxisRange(1, n)), border}, axis)
-	return []*graph.Node{before, x, after}
+	return graph.Concatenate([]*graph.Node{border, x, border}, axis)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/gomlx/compute/notimplemented"
 	"github.com/gomlx/compute/shapes"
 
+	"striate/export/lower"
 	"striate/export/recorder"
 	"striate/internal/fault"
 	"striate/internal/ortlib"
@@ -74,8 +75,16 @@ func (b *Backend) DeviceDescription(compute.DeviceNum) string { return "processo
 // NumDevices is 1.
 func (*Backend) NumDevices() int { return 1 }
 
-// Capabilities are those of the recorder.
-func (*Backend) Capabilities() compute.Capabilities { return recorder.Capabilities() }
+// Capabilities are the operations that can be written as ONNX, and the types for which ONNX Runtime
+// has kernels.
+func (*Backend) Capabilities() compute.Capabilities {
+	c := recorder.Capabilities()
+	for op := range c.Operations {
+		c.Operations[op] = lower.Supports(op)
+	}
+	c.DTypes = map[dtypes.DType]bool{dtypes.Bool: true, dtypes.Uint8: true, dtypes.Int32: true, dtypes.Int64: true, dtypes.Float32: true}
+	return c
+}
 
 // Builder starts a computation.
 func (b *Backend) Builder(name string) compute.Builder {

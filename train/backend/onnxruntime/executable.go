@@ -129,7 +129,7 @@ func (e *executable) Execute(inputs []compute.Buffer, donate []bool, _ compute.D
 		return nil, fmt.Errorf("running graph %s in ONNX Runtime: %w", e.tape.Name, err)
 	}
 	for i, input := range inputs {
-		if donate != nil && donate[i] {
+		if i < len(donate) && donate[i] {
 			e.backend.pool.put(input.(*buffer))
 		}
 	}
@@ -139,6 +139,9 @@ func (e *executable) Execute(inputs []compute.Buffer, donate []bool, _ compute.D
 // initializes tells whether a tape only makes values of variables: it reads nothing, or draws random
 // numbers, which ONNX has no reproducible operation for.
 func initializes(t *recorder.Tape) bool {
+	if len(t.Parameters) == 0 {
+		return true
+	}
 	random := false
 	for _, n := range t.Nodes {
 		switch n.Op {
@@ -148,7 +151,7 @@ func initializes(t *recorder.Tape) bool {
 			return false
 		}
 	}
-	return random || len(t.Parameters) == 0
+	return random
 }
 
 // initialization is such a tape, run by GoMLX's Go backend.

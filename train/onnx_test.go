@@ -1,0 +1,47 @@
+package train
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"striate/train/backend"
+	_ "striate/train/backend/onnxruntime"
+	"striate/train/run"
+)
+
+// Training through ONNX Runtime follows training in pure Go step by step. The first loss, before any
+// update, agrees to rounding where images are not attacked; later ones drift apart by what rounding does to the steps, the more where
+// it turns the sign of a gradient that moves a pixel.
+func TestONNXFollowsGo(t *testing.T) {
+	if _, err := backend.New("onnx"); err != nil {
+		t.Skip(err)
+	}
+	data := stripes(t)
+	for name, change := range map[string]func(*run.Config){
+		"composite_a": func(*run.Config) {},
+		"local_rf":    func(c *run.Config) { c.Adversarial = run.Adversarial{Method: PGD, Epsilon: 4. / 255, Step: 2. / 255, Steps: 2} },
+		"resnet50":    func(c *run.Config) { c.Adversarial = run.Adversarial{Method: Free, Epsilon: 4. / 255, Step: 4. / 255, Replays: 2} },
+	} {
+		c := config(t, name, data)
+		c.Epochs, c.LR = 1, 0.01
+		change(c)
+		inGo, other := *c, *c
+		a, _, _ := trained(t, inGo, nil)
+		b, _, _ := trained(t, other, func(o *Options) { o.Backend = "onnx" })
+		want, err := a.Rows()
+		require.NoError(t, err)
+		got, err := b.Rows()
+		require.NoError(t, err)
+		require.Len(t, got, len(want))
+		for i := range want {
+			tolerance := 0.02
+			if c.Adversarial.Method != None {
+				tolerance = 0.3
+			} else if i == 0 {
+				tolerance = 1e-4
+			}
+			require.InEpsilon(t, want[i].Loss, got[i].Loss, tolerance, "%s, row %d", name, i)
+		}
+	}
+}
