@@ -49,6 +49,54 @@ func (e ReadinessStatus) Valid() bool {
 	}
 }
 
+// Defines values for RobustnessRequestAttacks.
+const (
+	ApgdL2   RobustnessRequestAttacks = "apgd-l2"
+	ApgdLinf RobustnessRequestAttacks = "apgd-linf"
+	Fgsm     RobustnessRequestAttacks = "fgsm"
+	PgdL2    RobustnessRequestAttacks = "pgd-l2"
+	PgdLinf  RobustnessRequestAttacks = "pgd-linf"
+	Square   RobustnessRequestAttacks = "square"
+)
+
+// Valid indicates whether the value is a known member of the RobustnessRequestAttacks enum.
+func (e RobustnessRequestAttacks) Valid() bool {
+	switch e {
+	case ApgdL2:
+		return true
+	case ApgdLinf:
+		return true
+	case Fgsm:
+		return true
+	case PgdL2:
+		return true
+	case PgdLinf:
+		return true
+	case Square:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RobustnessRequestBenchmark.
+const (
+	ImagenetC     RobustnessRequestBenchmark = "imagenet-c"
+	TinyImagenetC RobustnessRequestBenchmark = "tiny-imagenet-c"
+)
+
+// Valid indicates whether the value is a known member of the RobustnessRequestBenchmark enum.
+func (e RobustnessRequestBenchmark) Valid() bool {
+	switch e {
+	case ImagenetC:
+		return true
+	case TinyImagenetC:
+		return true
+	default:
+		return false
+	}
+}
+
 // Activations defines model for Activations.
 type Activations struct {
 	Device string `json:"device"`
@@ -60,6 +108,20 @@ type Activations struct {
 	Model   string           `json:"model"`
 	Runtime string           `json:"runtime"`
 	Version string           `json:"version"`
+}
+
+// AttackResult defines model for AttackResult.
+type AttackResult struct {
+	Accuracy float64 `json:"accuracy"`
+	Attack   string  `json:"attack"`
+	Epsilon  float64 `json:"epsilon"`
+	Images   int     `json:"images"`
+
+	// Right Classified right both clean and attacked
+	Right int     `json:"right"`
+	Seed  int64   `json:"seed,omitempty"`
+	Step  float64 `json:"step,omitempty"`
+	Steps int     `json:"steps,omitempty"`
 }
 
 // BrokenModel defines model for BrokenModel.
@@ -231,6 +293,126 @@ type Readiness struct {
 // ReadinessStatus defines model for Readiness.Status.
 type ReadinessStatus string
 
+// Robustness defines model for Robustness.
+type Robustness struct {
+	Attacks []AttackResult `json:"attacks,omitempty"`
+
+	// Benchmark Example: Tiny-ImageNet-C
+	Benchmark   string                 `json:"benchmark"`
+	Classes     int                    `json:"classes"`
+	Clean       RobustnessCell         `json:"clean"`
+	Device      string                 `json:"device,omitempty"`
+	Generated   RobustnessSet          `json:"generated,omitempty"`
+	Logits      string                 `json:"logits"`
+	Model       string                 `json:"model"`
+	ModelDigest string                 `json:"model_digest"`
+	Parameters  map[string]interface{} `json:"parameters,omitempty"`
+	Runtime     string                 `json:"runtime,omitempty"`
+	Seed        int64                  `json:"seed,omitempty"`
+	Units       []UnitRobustness       `json:"units,omitempty"`
+	UnitsLayer  string                 `json:"units_layer,omitempty"`
+	Version     string                 `json:"version"`
+}
+
+// RobustnessCell defines model for RobustnessCell.
+type RobustnessCell struct {
+	Accuracy   float64 `json:"accuracy"`
+	Corruption string  `json:"corruption,omitempty"`
+	Group      string  `json:"group,omitempty"`
+	Images     int     `json:"images"`
+	Right      int     `json:"right"`
+	Severity   int     `json:"severity,omitempty"`
+}
+
+// RobustnessRequest defines model for RobustnessRequest.
+type RobustnessRequest struct {
+	Attacks []RobustnessRequestAttacks `json:"attacks,omitempty"`
+
+	// Benchmark The one of the model's input size when left out
+	Benchmark RobustnessRequestBenchmark `json:"benchmark,omitempty"`
+
+	// Corruptions Names, groups (noise, blur, weather, digital, extra), all or none; all when left out
+	//
+	// Example: ["fog","noise"]
+	Corruptions []string `json:"corruptions,omitempty"`
+
+	// Epsilons Budgets in pixel space [0, 1]; 4/255, and 0.5 in L2, when left out
+	Epsilons []float64 `json:"epsilons,omitempty"`
+
+	// Labels Of each image, in order; a name of the model's classes, or the index of an output
+	Labels []string `json:"labels"`
+
+	// Logits Layer of the logits; logits, or the last, when left out
+	Logits string `json:"logits,omitempty"`
+
+	// Queries Of the Square attack, an image (5000)
+	Queries int `json:"queries,omitempty"`
+
+	// Resize Whether images of another size are brought to the benchmark's
+	Resize bool  `json:"resize,omitempty"`
+	Seed   int64 `json:"seed,omitempty"`
+
+	// Severities 1 to 5; all five when left out
+	Severities []int `json:"severities,omitempty"`
+
+	// SkipFinalJpeg Whether to leave out the JPEG pass that the published sets have had
+	SkipFinalJpeg bool `json:"skip_final_jpeg,omitempty"`
+
+	// Steps Of PGD (10) and APGD (100)
+	Steps int `json:"steps,omitempty"`
+
+	// Units Layer whose units are looked at
+	Units string `json:"units,omitempty"`
+}
+
+// RobustnessRequestAttacks defines model for RobustnessRequest.Attacks.
+type RobustnessRequestAttacks string
+
+// RobustnessRequestBenchmark The one of the model's input size when left out
+type RobustnessRequestBenchmark string
+
+// RobustnessSet defines model for RobustnessSet.
+type RobustnessSet struct {
+	Cells []RobustnessCell `json:"cells"`
+
+	// Means Unweighted means of accuracies, over severities, then corruptions; the extra corruptions are in none but their own
+	Means struct {
+		Corruptions map[string]float64 `json:"corruptions,omitempty"`
+		Error       float64            `json:"error,omitempty"`
+		Groups      map[string]float64 `json:"groups,omitempty"`
+		Overall     float64            `json:"overall,omitempty"`
+		Severities  map[string]float64 `json:"severities,omitempty"`
+	} `json:"means,omitempty"`
+}
+
+// UnitRobustness defines model for UnitRobustness.
+type UnitRobustness struct {
+	Corruption string `json:"corruption"`
+
+	// Drift Of the preferences of the units in the middle; absent where the card does not say how many degrees an image spans
+	Drift struct {
+		FrequencyLost      int     `json:"frequency_lost,omitempty"`
+		FrequencyOctaves   float64 `json:"frequency_octaves,omitempty"`
+		FrequencyShift     float64 `json:"frequency_shift,omitempty"`
+		FrequencyUnits     int     `json:"frequency_units,omitempty"`
+		OrientationDegrees float64 `json:"orientation_degrees,omitempty"`
+		OrientationLost    int     `json:"orientation_lost,omitempty"`
+		OrientationUnits   int     `json:"orientation_units,omitempty"`
+	} `json:"drift,omitempty"`
+	Pattern struct {
+		Gain   float64 `json:"gain,omitempty"`
+		Images int     `json:"images,omitempty"`
+
+		// OverImages Correlation over images, median over units
+		OverImages float64 `json:"over_images,omitempty"`
+
+		// OverUnits Correlation over units, mean over images
+		OverUnits float64 `json:"over_units,omitempty"`
+		Units     int     `json:"units,omitempty"`
+	} `json:"pattern"`
+	Severity int `json:"severity"`
+}
+
 // ModelName defines model for ModelName.
 type ModelName = string
 
@@ -245,8 +427,17 @@ type GetActivationsParams struct {
 	Layers []string `form:"layers" json:"layers"`
 }
 
+// GetRobustnessMultipartBody defines parameters for GetRobustness.
+type GetRobustnessMultipartBody struct {
+	Image   []openapi_types.File `json:"image"`
+	Request RobustnessRequest    `json:"request"`
+}
+
 // GetActivationsMultipartRequestBody defines body for GetActivations for multipart/form-data ContentType.
 type GetActivationsMultipartRequestBody GetActivationsMultipartBody
+
+// GetRobustnessMultipartRequestBody defines body for GetRobustness for multipart/form-data ContentType.
+type GetRobustnessMultipartRequestBody GetRobustnessMultipartBody
 
 // RequestEditorFn is the function signature for the RequestEditor callback function
 type RequestEditorFn func(ctx context.Context, req *http.Request) error
@@ -346,6 +537,20 @@ type ClientInterface interface {
 	// Corresponds with POST /api/v1/models/{model}/activations (the `GetActivations` operationId).
 	GetActivationsWithBody(ctx context.Context, model ModelName, params *GetActivationsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetRobustnessWithBody Accuracy on corrupted and attacked images, and what corruptions do to units
+	//
+	// A form: the parts `image`, PNG or JPEG, 64×64 or 224×224 pixels, and one part `request` with
+	// their labels, in order, and what is to be measured. Images are corrupted as Tiny-ImageNet-C and
+	// ImageNet-C do; the same images and seed give the same answer, here and on the command line.
+	//
+	// The answer comes at once, so the work is bounded: images × what is measured on them, and time.
+	// Large sets are for `striate robustness`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/models/{model}/robustness (the `GetRobustness` operationId).
+	GetRobustnessWithBody(ctx context.Context, model ModelName, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetHealth Is the process alive?
 	//
 	// Corresponds with GET /healthz (the `GetHealth` operationId).
@@ -401,6 +606,30 @@ func (c *Client) GetModel(ctx context.Context, model ModelName, reqEditors ...Re
 // Corresponds with POST /api/v1/models/{model}/activations (the `GetActivations` operationId).
 func (c *Client) GetActivationsWithBody(ctx context.Context, model ModelName, params *GetActivationsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetActivationsRequestWithBody(c.Server, model, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetRobustnessWithBody Accuracy on corrupted and attacked images, and what corruptions do to units
+//
+// A form: the parts `image`, PNG or JPEG, 64×64 or 224×224 pixels, and one part `request` with
+// their labels, in order, and what is to be measured. Images are corrupted as Tiny-ImageNet-C and
+// ImageNet-C do; the same images and seed give the same answer, here and on the command line.
+//
+// The answer comes at once, so the work is bounded: images × what is measured on them, and time.
+// Large sets are for `striate robustness`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/models/{model}/robustness (the `GetRobustness` operationId).
+func (c *Client) GetRobustnessWithBody(ctx context.Context, model ModelName, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetRobustnessRequestWithBody(c.Server, model, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -565,6 +794,42 @@ func NewGetActivationsRequestWithBody(server string, model ModelName, params *Ge
 	return req, nil
 }
 
+// NewGetRobustnessRequestWithBody constructs an http.Request for the GetRobustness method, with any body, and a specified content type
+func NewGetRobustnessRequestWithBody(server string, model ModelName, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "model", model, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/models/%s/robustness", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewGetHealthRequest constructs an http.Request for the GetHealth method
 func NewGetHealthRequest(server string) (*http.Request, error) {
 	var err error
@@ -690,6 +955,20 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /api/v1/models/{model}/activations (the `GetActivations` operationId).
 	GetActivationsWithBodyWithResponse(ctx context.Context, model ModelName, params *GetActivationsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*GetActivationsResponse, error)
+
+	// GetRobustnessWithBodyWithResponse Accuracy on corrupted and attacked images, and what corruptions do to units
+	//
+	// A form: the parts `image`, PNG or JPEG, 64×64 or 224×224 pixels, and one part `request` with
+	// their labels, in order, and what is to be measured. Images are corrupted as Tiny-ImageNet-C and
+	// ImageNet-C do; the same images and seed give the same answer, here and on the command line.
+	//
+	// The answer comes at once, so the work is bounded: images × what is measured on them, and time.
+	// Large sets are for `striate robustness`.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/models/{model}/robustness (the `GetRobustness` operationId).
+	GetRobustnessWithBodyWithResponse(ctx context.Context, model ModelName, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*GetRobustnessResponse, error)
 
 	// GetHealthWithResponse Is the process alive?
 	//
@@ -858,6 +1137,54 @@ func (r GetActivationsResponse) ContentType() string {
 	return ""
 }
 
+type GetRobustnessResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Robustness
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetRobustnessResponse) GetJSON200() *Robustness {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetRobustnessResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetRobustnessResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetRobustnessResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetRobustnessResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetRobustnessResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type GetHealthResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -991,6 +1318,26 @@ func (c *ClientWithResponses) GetActivationsWithBodyWithResponse(ctx context.Con
 		return nil, err
 	}
 	return ParseGetActivationsResponse(rsp)
+}
+
+// GetRobustnessWithBodyWithResponse Accuracy on corrupted and attacked images, and what corruptions do to units
+//
+// A form: the parts `image`, PNG or JPEG, 64×64 or 224×224 pixels, and one part `request` with
+// their labels, in order, and what is to be measured. Images are corrupted as Tiny-ImageNet-C and
+// ImageNet-C do; the same images and seed give the same answer, here and on the command line.
+//
+// The answer comes at once, so the work is bounded: images × what is measured on them, and time.
+// Large sets are for `striate robustness`.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/models/{model}/robustness (the `GetRobustness` operationId).
+func (c *ClientWithResponses) GetRobustnessWithBodyWithResponse(ctx context.Context, model ModelName, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*GetRobustnessResponse, error) {
+	rsp, err := c.GetRobustnessWithBody(ctx, model, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetRobustnessResponse(rsp)
 }
 
 // GetHealthWithResponse Is the process alive?
@@ -1141,6 +1488,39 @@ func ParseGetActivationsResponse(rsp *http.Response) (*GetActivationsResponse, e
 	return response, nil
 }
 
+// ParseGetRobustnessResponse parses an HTTP response from a GetRobustnessWithResponse call
+func ParseGetRobustnessResponse(rsp *http.Response) (*GetRobustnessResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetRobustnessResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Robustness
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseGetHealthResponse parses an HTTP response from a GetHealthWithResponse call
 func ParseGetHealthResponse(rsp *http.Response) (*GetHealthResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -1211,6 +1591,9 @@ type ServerInterface interface {
 	// GetActivations The responses of layers to images
 	// (POST /api/v1/models/{model}/activations)
 	GetActivations(ctx echo.Context, model ModelName, params GetActivationsParams) error
+	// GetRobustness Accuracy on corrupted and attacked images, and what corruptions do to units
+	// (POST /api/v1/models/{model}/robustness)
+	GetRobustness(ctx echo.Context, model ModelName) error
 	// GetHealth Is the process alive?
 	// (GET /healthz)
 	GetHealth(ctx echo.Context) error
@@ -1271,6 +1654,22 @@ func (w *ServerInterfaceWrapper) GetActivations(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetActivations(ctx, model, params)
+	return err
+}
+
+// GetRobustness converts echo context to params.
+func (w *ServerInterfaceWrapper) GetRobustness(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "model" -------------
+	var model ModelName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "model", ctx.Param("model"), &model, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter model: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetRobustness(ctx, model)
 	return err
 }
 
@@ -1344,6 +1743,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/api/v1/models", wrapper.ListModels, options.OperationMiddlewares["listModels"]...)
 	router.GET(options.BaseURL+"/api/v1/models/:model", wrapper.GetModel, options.OperationMiddlewares["getModel"]...)
 	router.POST(options.BaseURL+"/api/v1/models/:model/activations", wrapper.GetActivations, options.OperationMiddlewares["getActivations"]...)
+	router.POST(options.BaseURL+"/api/v1/models/:model/robustness", wrapper.GetRobustness, options.OperationMiddlewares["getRobustness"]...)
 
 }
 
@@ -1524,6 +1924,46 @@ func (response GetActivationsdefaultApplicationProblemPlusJSONResponse) VisitGet
 	return err
 }
 
+type GetRobustnessRequestObject struct {
+	Model ModelName `json:"model"`
+	Body  *multipart.Reader
+}
+
+type GetRobustnessResponseObject interface {
+	VisitGetRobustnessResponse(w http.ResponseWriter) error
+}
+
+type GetRobustness200JSONResponse Robustness
+
+func (response GetRobustness200JSONResponse) VisitGetRobustnessResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRobustnessdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetRobustnessdefaultApplicationProblemPlusJSONResponse) VisitGetRobustnessResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetHealthRequestObject struct {
 }
 
@@ -1593,6 +2033,9 @@ type StrictServerInterface interface {
 	// GetActivations The responses of layers to images
 	// (POST /api/v1/models/{model}/activations)
 	GetActivations(ctx context.Context, request GetActivationsRequestObject) (GetActivationsResponseObject, error)
+	// GetRobustness Accuracy on corrupted and attacked images, and what corruptions do to units
+	// (POST /api/v1/models/{model}/robustness)
+	GetRobustness(ctx context.Context, request GetRobustnessRequestObject) (GetRobustnessResponseObject, error)
 	// GetHealth Is the process alive?
 	// (GET /healthz)
 	GetHealth(ctx context.Context, request GetHealthRequestObject) (GetHealthResponseObject, error)
@@ -1697,6 +2140,37 @@ func (sh *strictHandler) GetActivations(ctx echo.Context, model ModelName, param
 		return err
 	} else if validResponse, ok := response.(GetActivationsResponseObject); ok {
 		return validResponse.VisitGetActivationsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetRobustness operation middleware
+func (sh *strictHandler) GetRobustness(ctx echo.Context, model ModelName) error {
+	var request GetRobustnessRequestObject
+
+	request.Model = model
+
+	if reader, err := ctx.Request().MultipartReader(); err != nil {
+		return err
+	} else {
+		request.Body = reader
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetRobustness(ctx.Request().Context(), request.(GetRobustnessRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetRobustness")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetRobustnessResponseObject); ok {
+		return validResponse.VisitGetRobustnessResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -27,6 +27,8 @@ type Limits struct {
 	Elements int64          // values of an answer in npy or npz
 	JSON     int64          // values of an answer in JSON
 	Picture  picture.Limits // of each picture, checked before it is decoded
+	Shown    int64          // images put through a network to answer one question about robustness
+	Time     time.Duration  // that such a question may take
 }
 
 // The default limits.
@@ -35,6 +37,8 @@ const (
 	DefaultImages   = 512
 	DefaultElements = 1 << 29
 	DefaultJSON     = 1 << 23
+	DefaultShown    = 1 << 17
+	DefaultTime     = 5 * time.Minute
 )
 
 func (l Limits) withDefaults() Limits {
@@ -50,6 +54,12 @@ func (l Limits) withDefaults() Limits {
 	if l.JSON == 0 {
 		l.JSON = DefaultJSON
 	}
+	if l.Shown == 0 {
+		l.Shown = DefaultShown
+	}
+	if l.Time == 0 {
+		l.Time = DefaultTime
+	}
 	return l
 }
 
@@ -58,6 +68,7 @@ type Server struct {
 	engine   *engine.Engine
 	models   *engine.Folder
 	scratch  string // folder of temporary files; "" is the system's
+	frost    string // folder of the pictures that the corruption frost needs
 	limits   Limits
 	log      *slog.Logger
 	echo     *echo.Echo
@@ -70,13 +81,14 @@ type Config struct {
 	Engine  *engine.Engine
 	Models  *engine.Folder
 	Scratch string
+	Frost   string
 	Limits  Limits
 	Log     *slog.Logger // nil is silent
 }
 
 // New returns a server. It owns neither engine nor folder.
 func New(config Config) (*Server, error) {
-	s := &Server{engine: config.Engine, models: config.Models, scratch: config.Scratch, limits: config.Limits.withDefaults(), log: config.Log}
+	s := &Server{engine: config.Engine, models: config.Models, scratch: config.Scratch, frost: config.Frost, limits: config.Limits.withDefaults(), log: config.Log}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}

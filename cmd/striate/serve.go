@@ -20,6 +20,8 @@ type serveCmd struct {
 	Data   string `help:"Folder for what the server keeps, temporary files included; default: the system's temporary folder." placeholder:"DIR" env:"STRIATE_DATA"`
 	Device string `help:"auto, cpu, cuda or cuda:N." default:"auto" env:"STRIATE_DEVICE"`
 
+	Frost string `help:"Folder of the pictures that the corruption frost needs." placeholder:"DIR" env:"STRIATE_FROST"`
+
 	MemoryLimit int64 `help:"MiB of sessions kept loaded." default:"2048" env:"STRIATE_MEMORY_LIMIT"`
 	MaxBody     int64 `help:"MiB of a request's body." default:"64" env:"STRIATE_MAX_BODY"`
 	MaxImages   int   `help:"Images of a request." default:"512" env:"STRIATE_MAX_IMAGES"`
@@ -55,7 +57,7 @@ func (c *serveCmd) Run(ctx context.Context, g *globals) error {
 	if g.Quiet {
 		log = slog.New(slog.DiscardHandler)
 	}
-	server, err := serve.New(serve.Config{Engine: e, Models: models, Scratch: c.Data, Log: log, Limits: serve.Limits{
+	server, err := serve.New(serve.Config{Engine: e, Models: models, Scratch: c.Data, Frost: c.Frost, Log: log, Limits: serve.Limits{
 		Body: c.MaxBody << 20, Images: c.MaxImages, Elements: c.MaxElements, JSON: c.MaxJSON, Picture: picture.Limits{MaxPixels: c.MaxPixels}}})
 	if err != nil {
 		return err

@@ -48,6 +48,10 @@ func (f *Folder) Dir() string { return f.dir }
 
 var modelName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._+-]{0,127}$`)
 
+// GradientSuffix ends the name of a file that holds the gradient graph of the model before it, as in
+// small.gradient.onnx. It is no model of its own.
+const GradientSuffix = ".gradient"
+
 // Names returns the names of the model files, sorted.
 func (f *Folder) Names() ([]string, error) {
 	entries, err := os.ReadDir(f.dir)
@@ -56,7 +60,8 @@ func (f *Folder) Names() ([]string, error) {
 	}
 	var names []string
 	for _, e := range entries {
-		if name, ok := strings.CutSuffix(e.Name(), ".onnx"); ok && !e.IsDir() && modelName.MatchString(name) {
+		name, ok := strings.CutSuffix(e.Name(), ".onnx")
+		if ok && !e.IsDir() && modelName.MatchString(name) && !strings.HasSuffix(name, GradientSuffix) {
 			names = append(names, name)
 		}
 	}

@@ -258,7 +258,7 @@ func (v *Evaluation) gradientFile() (string, error) {
 	}
 	beside := ""
 	if v.Model.Path != "" {
-		beside = strings.TrimSuffix(v.Model.Path, ".onnx") + ".gradient.onnx"
+		beside = strings.TrimSuffix(v.Model.Path, ".onnx") + engine.GradientSuffix + ".onnx"
 		if _, err := os.Stat(beside); err == nil {
 			return beside, nil
 		}
