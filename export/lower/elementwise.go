@@ -25,6 +25,7 @@ func init() {
 		compute.OpTypeWhere:    (*lowering).where,
 		compute.OpTypeClamp:    (*lowering).clamp,
 		compute.OpTypeNotEqual: (*lowering).notEqual,
+		compute.OpTypeIsFinite: (*lowering).isFinite,
 
 		compute.OpTypeConvertDType:   (*lowering).convert,
 		compute.OpTypeBroadcastInDim: (*lowering).broadcastInDim,
@@ -61,6 +62,15 @@ func init() {
 	} {
 		rules[op] = elementwise(name)
 	}
+}
+
+// Supports tells whether an operation can be lowered, as far as that does not depend on its arguments.
+func Supports(op compute.OpType) bool {
+	switch op {
+	case compute.OpTypeParameter, compute.OpTypeConstant, compute.OpTypeIdentity, compute.OpTypeOptimizationBarrier, compute.OpTypeSchedulingBarrier:
+		return true
+	}
+	return rules[op] != nil
 }
 
 // elementwise is the rule of an operation that is one ONNX node and broadcasts as ONNX does.
@@ -259,6 +269,15 @@ func (l *lowering) notEqual(n *recorder.Node) (*value, error) {
 		return nil, err
 	}
 	return &value{name: l.emit(n, "Not", []string{l.step("Equal", []string{x, y})}), dims: broadcast(dx, dy)}, nil
+}
+
+func (l *lowering) isFinite(n *recorder.Node) (*value, error) {
+	x, dims, err := l.arg(n.Inputs[0])
+	if err != nil {
+		return nil, err
+	}
+	odd := l.step("Or", []string{l.step("IsNaN", []string{x}), l.step("IsInf", []string{x})})
+	return &value{name: l.emit(n, "Not", []string{odd}), dims: dims}, nil
 }
 
 func (l *lowering) where(n *recorder.Node) (*value, error) { return l.simple(n, "Where") }
