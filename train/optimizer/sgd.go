@@ -2,8 +2,6 @@
 package optimizer
 
 import (
-	"strings"
-
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
@@ -89,9 +87,4 @@ func (o SGD) velocity(store *model.Store, v *model.Variable) *model.Variable {
 // Clear forgets the momentum of all variables.
 func (o SGD) Clear(scope *model.Scope) error {
 	return scope.Store().DeleteVariablesInScope(model.ScopeSeparator + velocityScope)
-}
-
-// IsState tells whether a variable belongs to the optimizer rather than to the network.
-func IsState(v *model.Variable) bool {
-	return strings.HasPrefix(v.Path(), model.ScopeSeparator+gomlx.Scope)
 }
