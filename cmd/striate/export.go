@@ -21,8 +21,8 @@ import (
 type exportCmd struct {
 	network.Flags `embed:""`
 
-	Checkpoint string `help:"Trained parameters: the folder of a training run, or a file .npz or .safetensors." xor:"origin" type:"path" placeholder:"RUN"`
-	Init       string `help:"Instead of trained parameters: random (as before training) or parity (numbers that depend on names, for comparisons)." xor:"origin" enum:"random,parity," default:"" placeholder:"random|parity"`
+	Checkpoint string `help:"Trained parameters: the folder of a training run, or a file .npz or .safetensors." type:"path" placeholder:"RUN"`
+	Init       string `help:"Instead of trained parameters: random (as before training) or parity (numbers that depend on names, for comparisons)." enum:"random,parity," default:"" placeholder:"random|parity"`
 	Seed       uint64 `help:"Seed of --init." default:"0"`
 	Out        string `help:"File to write." required:"" placeholder:"M.onnx"`
 	UpTo       string `help:"Last layer of the file; what is behind it is left out." name:"upto" placeholder:"LAYER"`
@@ -46,26 +46,29 @@ The file takes batches of any size, gives every named layer as an output and car
 
 // Run builds the network, writes it as ONNX, compares the two and keeps the file.
 func (c *exportCmd) Run(ctx context.Context, g *globals) error {
+	if c.Checkpoint != "" && c.Init != "" { // kong's xor takes the empty default of --init for a value
+		return fault.Misusef("--checkpoint and --init can't be used together")
+	}
 	if c.UpTo != "" && c.Gradient != "" {
 		return fault.Misusef("--upto and --gradient exclude each other: a gradient ends at its layer")
 	}
 	if c.Network == "voneblock" {
 		return c.voneblock(g)
 	}
-	d, store, origin, err := c.parameters()
+	t, err := c.parameters()
 	if err != nil {
 		return err
 	}
 	var graph export.Graph
 	if c.Gradient != "" {
-		graph, err = export.Gradient(d, store, c.Gradient)
+		graph, err = export.Gradient(t.network, t.store, c.Gradient)
 	} else {
-		graph, err = export.Network(d, store, c.UpTo)
+		graph, err = export.Network(t.network, t.store, c.UpTo)
 	}
 	if err != nil {
 		return err
 	}
-	m, err := export.Model(graph, d, export.Options{Origin: origin, Degrees: c.Degrees, Version: provenance.Version()})
+	m, err := export.Model(graph, t.network, export.Options{Origin: t.origin, Degrees: c.Degrees, Classes: t.classes, Version: provenance.Version()})
 	if err != nil {
 		return err
 	}
@@ -90,28 +93,24 @@ func (c *exportCmd) typed(m *onnx.Model) (*onnx.Model, float64, error) {
 	return m, export.HalfTolerance, err
 }
 
-// parameters returns the network with its parameters, and where they come from.
-func (c *exportCmd) parameters() (network.Description, *model.Store, string, error) {
-	store := model.NewStore()
+// parameters returns the network with its parameters.
+func (c *exportCmd) parameters() (*trained, error) {
 	if c.Checkpoint != "" {
-		d, origin, err := loadParameters(c.Flags, c.Checkpoint, store)
-		return d, store, origin, err
+		return loadTrained(c.Flags, c.Checkpoint)
 	}
 	d, err := c.Description()
 	if err != nil {
-		return d, nil, "", err
+		return nil, err
 	}
 	from := network.Random(c.Seed)
 	switch c.Init {
 	case "parity":
 		from = network.Parity(c.Seed)
 	case "":
-		return d, nil, "", fault.Misusef("say where the parameters come from: --checkpoint RUN, or --init random or parity with a --seed")
+		return nil, fault.Misusef("say where the parameters come from: --checkpoint RUN, or --init random or parity with a --seed")
 	}
-	if err := d.Init(store, from, dtypes.Float32); err != nil {
-		return d, nil, "", err
-	}
-	return d, store, fmt.Sprintf("init %s, seed %d", c.Init, c.Seed), nil
+	t := &trained{network: d, store: model.NewStore(), origin: fmt.Sprintf("init %s, seed %d", c.Init, c.Seed)}
+	return t, d.Init(t.store, from, dtypes.Float32)
 }
 
 // verify compares both sides and says how far apart they are.
