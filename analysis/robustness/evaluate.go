@@ -188,10 +188,12 @@ func (p *Plan) set(kind string, measure func(name string, severity int) (Cell, e
 func (p *Plan) units(ctx context.Context) ([]UnitCell, error) {
 	var clean Tuning
 	gratings := NewGratings(p.Size, p.Degrees)
+	var images []uint8
 	tuned := p.Degrees > 0 && gratings.Len() > 0
 	if tuned {
+		images = gratings.Render()
 		var err error
-		if clean, err = MeasureTuning(ctx, p.Layer, gratings, nil); err != nil {
+		if clean, err = MeasureTuning(ctx, p.Layer, gratings, images, nil); err != nil {
 			return nil, fmt.Errorf("tuning of clean gratings: %w", err)
 		}
 	}
@@ -204,7 +206,7 @@ func (p *Plan) units(ctx context.Context) ([]UnitCell, error) {
 				if c.Pattern, err = Patterns(ctx, p.Layer, p.Size, p.Images, corrupt); err != nil || !tuned {
 					return err
 				}
-				after, err := MeasureTuning(ctx, p.Layer, gratings, corrupt)
+				after, err := MeasureTuning(ctx, p.Layer, gratings, images, corrupt)
 				if err == nil {
 					d := Compare(clean, after)
 					c.Drift = &d

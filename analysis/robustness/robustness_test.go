@@ -271,7 +271,8 @@ func (g gabors) Responses(ctx context.Context, images []uint8, dst []float32) er
 func TestTuning(t *testing.T) {
 	net := gabors{[]float64{0, 30, 75, 120, 160}, []float64{0.1, 0.15, 0.2, 0.12, 0.18}}
 	g := NewGratings(64, 8)
-	before, err := MeasureTuning(t.Context(), net, g, nil)
+	images := g.Render()
+	before, err := MeasureTuning(t.Context(), net, g, images, nil)
 	require.NoError(t, err)
 	for c := range net.orientations {
 		turn := math.Abs(before.Orientation[c] - net.orientations[c])
@@ -285,7 +286,7 @@ func TestTuning(t *testing.T) {
 
 	c := &Corrupter{Benchmark: corruption.TinyImageNetC()}
 	under := func(name string) Drift {
-		after, err := MeasureTuning(t.Context(), net, g, func(pix []uint8) error { return c.Apply(t.Context(), pix, name, 5) })
+		after, err := MeasureTuning(t.Context(), net, g, images, func(pix []uint8) error { return c.Apply(t.Context(), pix, name, 5) })
 		require.NoError(t, err)
 		return Compare(before, after)
 	}

@@ -139,30 +139,36 @@ func NewGratings(size int, degrees float64) Gratings {
 // Len returns the number of gratings.
 func (g Gratings) Len() int { return len(g.Orientations) * len(g.Frequencies) * len(g.Phases) }
 
-// draw writes the grating of that number to dst.
-func (g Gratings) draw(v *stimulus.View, dst []uint8, i int) {
-	p, of := i%len(g.Phases), i/len(g.Phases)
-	v.DrawGrating(dst, stimulus.Grating{
-		Contrast: 1, Radius: 2 * g.Degrees, Phase: g.Phases[p],
-		SpatialFrequency: g.Frequencies[of%len(g.Frequencies)], Orientation: g.Orientations[of/len(g.Frequencies)],
-	})
+// Render returns the images, Len×Size×Size×3.
+func (g Gratings) Render() []uint8 {
+	v := stimulus.NewView(g.Size, g.Size, g.Degrees)
+	n := v.ImageLen()
+	pix := make([]uint8, g.Len()*n)
+	for i := range g.Len() {
+		p, of := i%len(g.Phases), i/len(g.Phases)
+		v.DrawGrating(pix[i*n:(i+1)*n], stimulus.Grating{
+			Contrast: 1, Radius: 2 * g.Degrees, Phase: g.Phases[p],
+			SpatialFrequency: g.Frequencies[of%len(g.Frequencies)], Orientation: g.Orientations[of/len(g.Frequencies)],
+		})
+	}
+	return pix
 }
 
 // MeasureTuning finds the preferences of the units of a layer that look at the middle of the field
-// of view, one a channel. corrupt, if not nil, changes the gratings in place before they are shown.
+// of view, one a channel. images are those of g.Render; corrupt, if not nil, changes copies of them
+// before they are shown.
 //
 // The response to a grating is the mean over its phases. The preferred frequency is the peak, over
 // log2 of the frequency, of a parabola through the largest response and its neighbours, at the
 // orientation of the largest response; the preferred orientation is half the angle of
 // Σ (r − min r)·exp(2iθ) at the frequency of the largest response.
-func MeasureTuning(ctx context.Context, net analysis.Network, g Gratings, corrupt func(pix []uint8) error) (Tuning, error) {
-	if g.Len() == 0 {
-		panic("robustness: no gratings")
+func MeasureTuning(ctx context.Context, net analysis.Network, g Gratings, images []uint8, corrupt func(pix []uint8) error) (Tuning, error) {
+	length := g.Size * g.Size * 3
+	if g.Len() == 0 || len(images) != g.Len()*length {
+		panic("robustness: images of other gratings, or none")
 	}
 	channels, h, w := net.Units()
 	units := channels * h * w
-	view := stimulus.NewView(g.Size, g.Size, g.Degrees)
-	length := view.ImageLen()
 	pix, out := make([]uint8, batch*length), make([]float32, batch*units)
 	mean := make([][]float64, channels) // orientations × frequencies
 	for c := range mean {
@@ -170,9 +176,7 @@ func MeasureTuning(ctx context.Context, net analysis.Network, g Gratings, corrup
 	}
 	for from := 0; from < g.Len(); from += batch {
 		n := min(batch, g.Len()-from)
-		for i := range n {
-			g.draw(view, pix[i*length:(i+1)*length], from+i)
-		}
+		copy(pix, images[from*length:(from+n)*length])
 		if corrupt != nil {
 			if err := corrupt(pix[:n*length]); err != nil {
 				return Tuning{}, err
