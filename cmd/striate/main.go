@@ -31,6 +31,7 @@ type cli struct {
 	Properties   propertiesCmd   `cmd:"" help:"Measure V1 properties of recorded responses."`
 	Similarity   similarityCmd   `cmd:"" help:"Compare properties with macaque V1."`
 	Score        scoreCmd        `cmd:"" help:"Run the V1 battery on a layer of a network."`
+	Tuning       tuningCmd       `cmd:"" help:"Measure tuning curves of units."`
 	Bench        benchCmd        `cmd:"" help:"Reproduce the figures of the README."`
 	Predictivity predictivityCmd `cmd:"" help:"Predict recorded neurons from the responses of a layer."`
 	Corrupt      corruptCmd      `cmd:"" help:"Corrupt images as Tiny-ImageNet-C and ImageNet-C do."`

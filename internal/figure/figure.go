@@ -230,19 +230,19 @@ func (e edgeTicks) Ticks(float64, float64) []plot.Tick {
 
 // grid is a map of values over positions; rows go downward in the visual field.
 type grid struct {
-	at     []float64
-	values []float64
+	rows, cols []float64
+	values     []float64
 }
 
-func (g grid) Dims() (c, r int)   { return len(g.at), len(g.at) }
-func (g grid) X(c int) float64    { return g.at[c] }
-func (g grid) Y(r int) float64    { return -g.at[len(g.at)-1-r] }
-func (g grid) Z(c, r int) float64 { return g.values[(len(g.at)-1-r)*len(g.at)+c] }
+func (g grid) Dims() (c, r int)   { return len(g.cols), len(g.rows) }
+func (g grid) X(c int) float64    { return g.cols[c] }
+func (g grid) Y(r int) float64    { return -g.rows[len(g.rows)-1-r] }
+func (g grid) Z(c, r int) float64 { return g.values[(len(g.rows)-1-r)*len(g.cols)+c] }
 
-// Map plots a square map of values at positions in degrees, rows outermost and downward.
-func Map(title string, at, values []float64) (Figure, error) {
-	if len(values) != len(at)*len(at) {
-		return Figure{}, fmt.Errorf("draw map: %d values for %d×%d places", len(values), len(at), len(at))
+// Map plots a map of values at positions in degrees: rows outermost and downward.
+func Map(title string, rows, cols, values []float64) (Figure, error) {
+	if len(values) != len(rows)*len(cols) {
+		return Figure{}, fmt.Errorf("draw map: %d values for %d×%d places", len(values), len(rows), len(cols))
 	}
 	p := newPlot(title, Axis{Label: "right of gaze (deg)"}, Axis{Label: "above gaze (deg)"})
 	clean := make([]float64, len(values))
@@ -253,9 +253,8 @@ func Map(title string, at, values []float64) (Figure, error) {
 			largest = max(largest, v)
 		}
 	}
-	heat := plotter.NewHeatMap(grid{at, clean}, palette.Heat(64, 1))
+	heat := plotter.NewHeatMap(grid{rows, cols, clean}, palette.Heat(64, 1))
 	heat.Min, heat.Max = 0, max(largest, 1e-12)
-	heat.Rasterized = false
 	p.Add(heat)
 	return Figure{p}, nil
 }

@@ -131,7 +131,7 @@ func showExample(e Example) (shownExample, error) {
 		s.Figures = append(s.Figures, html)
 		return err
 	}
-	f, err := figure.Map("receptive field", positions, e.RF)
+	f, err := figure.Map("receptive field", positions, positions, e.RF)
 	if err := add(f, err, mapSide); err != nil {
 		return s, err
 	}
