@@ -24,8 +24,8 @@ func newBackend(o Options, c *run.Config) (compute.Backend, error) {
 	if n := b.NumDevices(); o.Devices > n {
 		return nil, fault.Unavailablef("backend %s has %d device(s), not %d: lower --devices", b.Name(), n, o.Devices)
 	}
-	if c.Precision == BFloat16 && !onAccelerator(b) {
-		return nil, fault.Unsupportedf("backend %s computes in float32 only: leave out --precision bfloat16, or use xla", b.Name())
+	if c.Precision == BFloat16 && b.Name() == "onnx" {
+		return nil, fault.Unsupportedf("ONNX Runtime computes in float32 only on a processor: leave out --precision bfloat16, or use xla")
 	}
 	return b, nil
 }

@@ -3,6 +3,7 @@ package train
 import (
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"striate/internal/fault"
@@ -71,7 +72,8 @@ func (s *session) validate() (*run.Row, error) {
 	}
 	row := run.Row{Split: "val"}
 	fill := s.validation.Fill()
-	row.Loss, row.Top1, row.Top5 = scalar(means[ofMeanLoss])*fill, scalar(means[ofMeanTop1])*fill, scalar(means[ofMeanTop5])*fill
+	row.Loss = scalar(means[ofMeanLoss]) * fill
+	row.Top1, row.Top5 = s.share(scalar(means[ofMeanTop1])*fill), s.share(scalar(means[ofMeanTop5])*fill)
 	row.ImagesPerS = float64(s.validation.Len()) / time.Since(begun).Seconds()
 	for _, t := range means {
 		if err := t.FinalizeAll(); err != nil {
@@ -79,6 +81,12 @@ func (s *session) validate() (*run.Row, error) {
 		}
 	}
 	return &row, nil
+}
+
+// share removes float32's rounding from a share of the validation images.
+func (s *session) share(x float64) float64 {
+	n := float64(s.validation.Len() - len(s.validation.Broken()))
+	return math.Round(x*n) / n
 }
 
 // report prints an epoch in a line.

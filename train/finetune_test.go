@@ -145,7 +145,6 @@ func TestRefusals(t *testing.T) {
 		"give rising numbers":          func(c *run.Config, o *Options) { c.Milestones = []int{3, 2} },
 		"lr 0: give a positive number": func(c *run.Config, o *Options) { c.LR = 0 },
 		"has 1 device(s), not 5":       func(c *run.Config, o *Options) { o.Devices = 5 },
-		"computes in float32 only":     func(c *run.Config, o *Options) { c.Precision = BFloat16 },
 		"no data at":                   func(c *run.Config, o *Options) { c.Data.Path += "x" },
 		"the network 7 outputs":        func(c *run.Config, o *Options) { c.Network.Classes = 7 },
 		"is not in this build":         func(c *run.Config, o *Options) { o.Backend = "tpu" },

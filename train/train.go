@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/ml/model"
@@ -37,6 +38,9 @@ func trainIn(ctx context.Context, c *run.Config, o Options) (*run.Summary, error
 	s := &session{ctx: ctx, config: c, options: o}
 	if err := s.openData(source); err != nil {
 		return nil, err
+	}
+	if err := os.MkdirAll(string(o.Folder), 0o755); err != nil {
+		return nil, fmt.Errorf("make folder of the run: %w", err)
 	}
 	if err := s.openStore(); err != nil {
 		return nil, err
@@ -173,7 +177,7 @@ func (s *session) finish() (*run.Summary, error) {
 		waited += s.timed.Waited().Seconds() - s.waitedBefore
 	}
 	sum := &run.Summary{Epochs: s.at.Step / s.loopSteps(), Steps: s.at.Step / s.config.Accumulate, Best: s.at.Best, Last: s.at.Last,
-		Seconds: s.at.Seconds, Unreadable: s.training.Broken(), Stopped: s.stop, RobustShares: s.at.PGD5, Provenance: s.config.Provenance}
+		Seconds: s.at.Seconds, Unreadable: append([]string{}, s.training.Broken()...), Stopped: s.stop, RobustShares: s.at.PGD5, Provenance: s.config.Provenance}
 	if s.validation != nil {
 		sum.Unreadable = append(sum.Unreadable, s.validation.Broken()...)
 	}

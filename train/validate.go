@@ -67,5 +67,5 @@ func validateIn(ctx context.Context, c *run.Config, o Options) (*run.Row, error)
 	if err := os.MkdirAll(string(o.Folder), 0o755); err != nil {
 		return nil, fmt.Errorf("make %s: %w", filepath.Clean(string(o.Folder)), err)
 	}
-	return row, o.Folder.WriteValidation(c, *row, s.validation.Broken())
+	return row, o.Folder.WriteValidation(c, *row, append([]string{}, s.validation.Broken()...))
 }
