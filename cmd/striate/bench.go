@@ -9,4 +9,5 @@ type benchCmd struct {
 	Data         benchDataCmd         `cmd:"" help:"Decoding and transforming images, per core."`
 	Serve        benchServeCmd        `cmd:"" help:"HTTP queries beside bare runs of the network."`
 	Predictivity benchPredictivityCmd `cmd:"" help:"Cross-validated PLS, beside scikit-learn."`
+	Corruptions  benchCorruptionsCmd  `cmd:"" help:"Corruptions of one image, beside the reference programs."`
 }
