@@ -56,6 +56,14 @@ func (c *call) notKnown(why string) []*value {
 	return []*value{v}
 }
 
+// hint says how to mend what follows from an image of unknown size.
+func (c *call) hint() string {
+	if math.IsInf(c.image[0], 1) || math.IsInf(c.image[1], 1) {
+		return ": give --size"
+	}
+	return ""
+}
+
 // operand returns operand i, nil if there is none.
 func (c *call) operand(i int) *value {
 	if i < len(c.in) {

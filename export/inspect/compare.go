@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"encoding/binary"
 	"fmt"
 	"maps"
 	"math"
@@ -87,7 +88,7 @@ func sameConstant(x, y *Constant) error {
 		return fmt.Errorf("its elements are %s against %s", x.Type, y.Type)
 	case !slices.Equal(x.Shape, y.Shape):
 		return fmt.Errorf("its shape is %v against %v", x.Shape, y.Shape)
-	case !sameValues(x.Values, y.Values):
+	case !sameValues(x.values, y.values):
 		return fmt.Errorf("its values differ")
 	}
 	return nil
@@ -97,6 +98,14 @@ func sameConstant(x, y *Constant) error {
 func sameValues(x, y any) bool {
 	switch x := x.(type) {
 	case []float32:
+		if raw, ok := y.(bits); ok && len(raw) == 4*len(x) {
+			for i, v := range x {
+				if math.Float32bits(v) != binary.LittleEndian.Uint32(raw[4*i:]) {
+					return false
+				}
+			}
+			return true
+		}
 		y, ok := y.([]float32)
 		return ok && slices.EqualFunc(x, y, func(a, b float32) bool { return math.Float32bits(a) == math.Float32bits(b) })
 	case []float64:

@@ -48,9 +48,9 @@ type Operation struct {
 type Constant struct {
 	Type  onnx.DataType
 	Shape []int
-	// Values are []float32, []float64, []int64, []int32 or []bool, row-major; nil where they were
-	// not read.
-	Values any
+	// values are []float32, []float64, []int64, []int32, []bool or bits, row-major; nil where they
+	// were not read.
+	values any
 }
 
 // Len returns the number of elements.

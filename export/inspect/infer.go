@@ -3,6 +3,7 @@ package inspect
 import (
 	"math"
 	"slices"
+	"strings"
 
 	"gonum.org/v1/gonum/graph"
 	"gonum.org/v1/gonum/graph/topo"
@@ -15,9 +16,14 @@ import (
 type value struct {
 	shape   []int // nil where the rank is not known; -1 for an axis whose size is not known
 	kind    onnx.DataType
-	numbers []float64 // the elements of a small constant of at most one axis, NaN for those not known; nil for others
+	numbers []float64 // the elements of a small constant, row-major, NaN for those not known; nil for others
 	field   [2]reach  // along the rows (y) and the columns (x) of the image
 }
+
+// batch stands for the number of images where a file leaves it open, so that what shapes are made of
+// can be computed. It is a prime beyond the sizes of axes: an axis whose size is a multiple of it
+// depends on the number of images.
+const batch = 1000003
 
 // Small constants are sizes, axes, scales and indices of channels.
 const maxNumbers = 1 << 14
@@ -69,6 +75,9 @@ func (f *inference) source(t *Tensor) *value {
 	if t.Name != f.image.tensor || f.image.layout == "" {
 		return v
 	}
+	if strings.HasPrefix(f.image.layout, "N") && v.shape[0] < 0 {
+		v.shape[0] = batch
+	}
 	for i, axis := range f.image.axes {
 		size := f.image.size[i]
 		if v.shape[axis] < 0 && !math.IsInf(size, 1) {
@@ -81,10 +90,10 @@ func (f *inference) source(t *Tensor) *value {
 
 func constantValue(c *Constant) *value {
 	v := &value{shape: c.Shape, kind: c.Type}
-	if len(c.Shape) > 1 || c.Len() > maxNumbers {
+	if c.Len() > maxNumbers {
 		return v
 	}
-	switch values := c.Values.(type) {
+	switch values := c.values.(type) {
 	case []int64:
 		v.numbers = floats(values)
 	case []int32:
@@ -132,10 +141,10 @@ func (f *inference) apply(op *Operation) {
 		}
 		v := &value{}
 		if i < len(out) {
-			v = out[i]
+			v = out[i].checked()
 		} else if len(out) > 0 { // a rule gives one value where all outputs are alike
 			copied := *out[0]
-			v = &copied
+			v = copied.checked()
 		}
 		if t.Type != onnx.Undefined {
 			v.kind = t.Type
@@ -143,6 +152,14 @@ func (f *inference) apply(op *Operation) {
 		v.shape = complete(v.shape, t.Shape)
 		f.values[t] = v
 	}
+}
+
+// checked drops numbers that do not fill the shape.
+func (v *value) checked() *value {
+	if v.shape == nil || len(v.numbers) != product(v.shape) {
+		v.numbers = nil
+	}
+	return v
 }
 
 // complete adds what the file says to what follows from the graph.
@@ -154,6 +171,17 @@ func complete(shape, stated []int) []int {
 	for i := range shape {
 		if shape[i] < 0 && len(stated) == len(shape) {
 			shape[i] = stated[i]
+		}
+	}
+	return shape
+}
+
+// open returns the shape with -1 for axes that depend on the number of images.
+func open(shape []int) []int {
+	shape = slices.Clone(shape)
+	for i, n := range shape {
+		if n > 0 && n%batch == 0 {
+			shape[i] = -1
 		}
 	}
 	return shape

@@ -102,6 +102,9 @@ func ownAttribute(a *onnxpb.AttributeProto) any {
 	return struct{}{}
 }
 
+// bits are the values of a large float32 constant, little-endian, as they lie in the file.
+type bits []byte
+
 // ownConstant reads a constant; of types that hold neither shapes nor weights of common networks,
 // and of constants in other files, the values are left out.
 func ownConstant(t *onnxpb.TensorProto) *Constant {
@@ -115,21 +118,23 @@ func ownConstant(t *onnxpb.TensorProto) *Constant {
 	raw := t.RawData
 	switch c.Type {
 	case onnx.Float32:
-		if v, err := onnx.Float32s(t); err == nil {
-			c.Values = v
+		if c.Len() > maxNumbers && raw != nil {
+			c.values = bits(raw)
+		} else if v, err := onnx.Float32s(t); err == nil {
+			c.values = v
 		}
 	case onnx.Float64:
-		c.Values = either(t.DoubleData, raw, 8, func(b []byte) float64 { return math.Float64frombits(binary.LittleEndian.Uint64(b)) })
+		c.values = either(t.DoubleData, raw, 8, func(b []byte) float64 { return math.Float64frombits(binary.LittleEndian.Uint64(b)) })
 	case onnx.Int64:
-		c.Values = either(t.Int64Data, raw, 8, func(b []byte) int64 { return int64(binary.LittleEndian.Uint64(b)) })
+		c.values = either(t.Int64Data, raw, 8, func(b []byte) int64 { return int64(binary.LittleEndian.Uint64(b)) })
 	case onnx.Int32:
-		c.Values = either(t.Int32Data, raw, 4, func(b []byte) int32 { return int32(binary.LittleEndian.Uint32(b)) })
+		c.values = either(t.Int32Data, raw, 4, func(b []byte) int32 { return int32(binary.LittleEndian.Uint32(b)) })
 	case onnx.Bool:
 		typed := make([]bool, len(t.Int32Data))
 		for i, v := range t.Int32Data {
 			typed[i] = v != 0
 		}
-		c.Values = either(typed, raw, 1, func(b []byte) bool { return b[0] != 0 })
+		c.values = either(typed, raw, 1, func(b []byte) bool { return b[0] != 0 })
 	}
 	return c
 }

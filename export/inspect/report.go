@@ -308,7 +308,7 @@ func (r *Report) list(values map[*Tensor]*value, im image, c card.Card) {
 			}
 			v := values[t]
 			layer := Layer{Name: t.Name, Operator: op.FullName(), Node: op.Name, Inputs: namesOf(r.graph.Operands(op)),
-				Type: typeName(v.kind), Shape: v.shape, Named: named[t.Name]}
+				Type: typeName(v.kind), Shape: open(v.shape), Named: named[t.Name]}
 			for constant := range used.by(op, values) {
 				n, _ := parameters(constant)
 				layer.Parameters += n

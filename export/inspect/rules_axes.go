@@ -178,47 +178,52 @@ func slice(c *call) ([]*value, string) {
 		for i, r := range out.field {
 			switch {
 			case !r.moves(axis):
-			case !ok:
-				out.field[i] = unknownReach("the bounds of Slice are not known", r.axes...)
+			case !ok || steps[k] < 0:
+				out.field[i] = unknownReach("rows or columns are taken backwards, or from where is not known", r.axes...)
 			default:
 				out.field[i] = r.shift(axis, float64(from), float64(steps[k]), n)
 			}
 		}
-		if len(x.numbers) > 0 && ok && n >= 0 {
-			out.numbers = picked(x.numbers, from, steps[k], n)
+		if ok && n >= 0 && axis == 0 && len(which) == 1 {
+			out.numbers = x.rows(from, steps[k], n)
 		}
 	}
 	return []*value{out}, ""
 }
 
-// sliced returns the first unit of a slice and the number of units. ok is false where it goes
-// backwards or the place of the first one depends on a size that is not known.
+// sliced returns the first unit of a slice and the number of units, -1 if not known. ok is false
+// where the place of the first one depends on a size that is not known.
 func sliced(size, start, end, step int) (from, n int, ok bool) {
-	if step < 1 {
-		return 0, -1, false
+	if step == 0 || size < 0 {
+		return start, -1, step > 0 && start >= 0
 	}
-	if size < 0 {
-		if start >= 0 && end == math.MaxInt32 {
-			return start, -1, true
-		}
-		return start, -1, start >= 0
-	}
-	bound := func(i int) int {
+	bound := func(i, low, high int) int {
 		if i < 0 {
 			i += size
 		}
-		return max(0, min(size, i))
+		return max(low, min(high, i))
 	}
-	from = bound(start)
-	return from, max(0, ceilDiv(bound(end)-from, step)), true
+	if step > 0 {
+		from = bound(start, 0, size)
+		return from, max(0, ceilDiv(bound(end, 0, size)-from, step)), true
+	}
+	from = bound(start, -1, size-1)
+	return from, max(0, ceilDiv(from-bound(end, -1, size-1), -step)), true
 }
 
-func picked(numbers []float64, from, step, n int) []float64 {
+// rows returns the numbers of some rows, the elements with the same index along the first axis.
+func (v *value) rows(from, step, n int) []float64 {
+	if v.numbers == nil || len(v.shape) == 0 {
+		return nil
+	}
+	each := product(v.shape[1:])
 	out := []float64{}
 	for i := range n {
-		if at := from + i*step; at >= 0 && at < len(numbers) {
-			out = append(out, numbers[at])
+		at := (from + i*step) * each
+		if at < 0 || at+each > len(v.numbers) {
+			return nil
 		}
+		out = append(out, v.numbers[at:at+each]...)
 	}
 	return out
 }
@@ -234,7 +239,7 @@ func gatherRule(c *call) ([]*value, string) {
 		return nil, "the axis of Gather is not known"
 	}
 	added := len(index.shape) - 1
-	shape := slices.Concat(x.shape[:axis], index.shape, x.shape[axis+1:])
+	shape := append(append(slices.Clone(x.shape[:axis]), index.shape...), x.shape[axis+1:]...)
 	out := x.with(shape, func(i int, r reach) reach {
 		if r.moves(axis) {
 			r = r.pick(axis, index, x.shape[axis], c.image[i])
@@ -311,7 +316,15 @@ func transpose(c *call) ([]*value, string) {
 	for to, from := range order {
 		shape[to], place[from] = x.shape[from], to
 	}
-	return []*value{x.with(shape, func(_ int, r reach) reach { return r.rename(func(a int) int { return place[a] }) })}, ""
+	out := x.with(shape, func(_ int, r reach) reach { return r.rename(func(a int) int { return place[a] }) })
+	if len(shape) == 2 && x.numbers != nil && order[0] == 1 {
+		for column := range x.shape[1] {
+			for row := range x.shape[0] {
+				out.numbers = append(out.numbers, x.numbers[row*x.shape[1]+column])
+			}
+		}
+	}
+	return []*value{out}, ""
 }
 
 // squeeze is the rule of Squeeze.
@@ -382,9 +395,7 @@ func unsqueeze(c *call) ([]*value, string) {
 		return nil, "the axes of Unsqueeze are not known"
 	}
 	out := x.with(shape, func(_ int, r reach) reach { return r.rename(func(a int) int { return place[a] }) })
-	if len(shape) == 1 {
-		out.numbers = x.numbers
-	}
+	out.numbers = x.numbers
 	return []*value{out}, ""
 }
 

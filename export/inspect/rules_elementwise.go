@@ -164,7 +164,7 @@ func (r reach) repeat(axis int) reach {
 func combined(op string, operands []*value) []float64 {
 	n := 1
 	for _, v := range operands {
-		if v.numbers == nil || len(v.numbers) != 1 && n != 1 && n != len(v.numbers) {
+		if len(v.numbers) == 0 || len(v.shape) > 1 || len(v.numbers) != 1 && n != 1 && n != len(v.numbers) {
 			return nil
 		}
 		if len(v.numbers) != 1 {

@@ -55,7 +55,7 @@ func reshape(c *call) ([]*value, string) {
 		}
 	}
 	out, why := c.regrouped(x, shape)
-	if why == "" && len(shape) <= 1 {
+	if why == "" {
 		out[0].numbers = x.numbers
 	}
 	return out, why
@@ -65,13 +65,13 @@ func without0(shape []int, at int) []int { return slices.Delete(slices.Clone(sha
 
 // regrouped is x with the same elements in another shape.
 func (c *call) regrouped(x *value, shape []int) ([]*value, string) {
-	from, to := settle(x.shape, shape)
-	if from == nil {
+	if n := product(x.shape); n <= 0 || n != product(shape) {
 		if x.constant() {
 			return []*value{{shape: shape, kind: x.kind}}, ""
 		}
-		return nil, "the shape that " + c.op.Op + " makes is not known (give --size)"
+		return nil, "the shape that " + c.op.Op + " makes is not known" + c.hint()
 	}
+	from, to := x.shape, shape
 	groups := regroup(from, to)
 	out := x.with(shape, func(i int, r reach) reach {
 		for a, n := range from { // an axis of size 1 moves nothing
@@ -82,24 +82,6 @@ func (c *call) regrouped(x *value, shape []int) ([]*value, string) {
 		return r.regroup(groups, from, to, c.op.Outputs[0].label())
 	})
 	return []*value{out}, ""
-}
-
-// settle gives the one axis that is not known in either shape (the batch) the same size in both, one
-// that is no divisor of the others; nil where that is not how the shapes correspond.
-func settle(from, to []int) (a, b []int) {
-	const batch = 1<<31 - 1 // a prime
-	a, b = slices.Clone(from), slices.Clone(to)
-	i, j := slices.Index(a, -1), slices.Index(b, -1)
-	if (i < 0) != (j < 0) {
-		return nil, nil
-	}
-	if i >= 0 {
-		a[i], b[j] = batch, batch
-	}
-	if n := product(a); n <= 0 || n != product(b) {
-		return nil, nil
-	}
-	return a, b
 }
 
 // group are axes of a shape that hold the elements of axes of another.

@@ -105,7 +105,7 @@ func (g *geometry) slide(v *value, channels int) (*value, string) {
 	for i := range g.kernel {
 		axis := i + 2
 		if !g.pad(i, v.shape[axis]) {
-			return nil, "auto_pad needs the size of the image (give --size)"
+			return nil, "auto_pad needs the size of the image: give --size"
 		}
 		n := g.windows(i, v.shape[axis])
 		out.shape[axis] = n

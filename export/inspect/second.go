@@ -166,25 +166,25 @@ func constantOf(t tensor.Tensor) (*Constant, error) {
 	c := &Constant{Shape: append([]int{}, t.Shape()...)}
 	switch v := t.Data().(type) {
 	case float32:
-		c.Type, c.Values = onnx.Float32, []float32{v}
+		c.Type, c.values = onnx.Float32, []float32{v}
 	case []float32:
-		c.Type, c.Values = onnx.Float32, v
+		c.Type, c.values = onnx.Float32, v
 	case float64:
-		c.Type, c.Values = onnx.Float64, []float64{v}
+		c.Type, c.values = onnx.Float64, []float64{v}
 	case []float64:
-		c.Type, c.Values = onnx.Float64, v
+		c.Type, c.values = onnx.Float64, v
 	case int64:
-		c.Type, c.Values = onnx.Int64, []int64{v}
+		c.Type, c.values = onnx.Int64, []int64{v}
 	case []int64:
-		c.Type, c.Values = onnx.Int64, v
+		c.Type, c.values = onnx.Int64, v
 	case int32:
-		c.Type, c.Values = onnx.Int32, []int32{v}
+		c.Type, c.values = onnx.Int32, []int32{v}
 	case []int32:
-		c.Type, c.Values = onnx.Int32, v
+		c.Type, c.values = onnx.Int32, v
 	case bool:
-		c.Type, c.Values = onnx.Bool, []bool{v}
+		c.Type, c.values = onnx.Bool, []bool{v}
 	case []bool:
-		c.Type, c.Values = onnx.Bool, v
+		c.Type, c.values = onnx.Bool, v
 	default:
 		return nil, fmt.Errorf("a constant of elements %v", t.Dtype())
 	}
