@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/ml/model"
@@ -12,6 +13,7 @@ import (
 	"striate/export/onnx"
 	"striate/export/ortrun"
 	"striate/internal/atomicfile"
+	"striate/internal/card"
 	"striate/internal/fault"
 	"striate/internal/provenance"
 	"striate/train/backend"
@@ -154,11 +156,29 @@ func (c *exportCmd) voneblock(g *globals) error {
 		if m, err = onnx.Cut(m, []string{c.UpTo}); err != nil {
 			return err
 		}
+		if err := onlyLayer(m, c.UpTo); err != nil {
+			return err
+		}
 	}
 	if m, _, err = c.typed(m); err != nil {
 		return err
 	}
 	return c.write(g, m)
+}
+
+// onlyLayer takes the other layers out of a model's card.
+func onlyLayer(m *onnx.Model, layer string) error {
+	facts, _, err := card.Decode(m.Metadata())
+	if err != nil {
+		return err
+	}
+	facts.Layers = slices.DeleteFunc(facts.Layers, func(l card.Layer) bool { return l.Name != layer })
+	if facts.V1Layer != layer {
+		facts.V1Layer = ""
+	}
+	m.SetMetadata(map[string]string{"striate.v1_layer": "", "striate.layers": ""})
+	m.SetMetadata(facts.Encode())
+	return nil
 }
 
 // write puts the model into its file and says what is in it.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/core/tensors/images"
@@ -158,6 +159,35 @@ func TestShapesAndReductions(t *testing.T) {
 			Softmax(x, -1), LogSoftmax(x, -1),
 		}
 	}, input("x", 2, 3, 4))
+}
+
+// Zeros put on, cut off and put on again, in every order: one Pad must mean the same.
+func TestPaddingAndCutting(t *testing.T) {
+	same(t, 0, func(in []*Node) []*Node {
+		x := in[0]
+		border := func(x *Node, before, after int) *Node {
+			zeros := func(n int) *Node {
+				dims := append([]int(nil), x.Shape().Dimensions...)
+				dims[1] = n
+				return Zeros(x.Graph(), shapes.Make(x.DType(), dims...))
+			}
+			parts := []*Node{x}
+			if before > 0 {
+				parts = append([]*Node{zeros(before)}, parts...)
+			}
+			if after > 0 {
+				parts = append(parts, zeros(after))
+			}
+			return Concatenate(parts, 1)
+		}
+		cut := func(x *Node, lo, hi int) *Node { return Slice(x, AxisRange(), AxisRange(lo, hi)) }
+		wide := border(x, 2, 1) // 2+5+1
+		return []*Node{
+			wide, cut(wide, 0, 5), cut(wide, 1, 6), cut(wide, 2, 7), cut(wide, 3, 8), cut(wide, 3, 6), cut(wide, 0, 2), cut(wide, 7, 8),
+			border(cut(x, 1, 5), 1, 0), border(cut(x, 0, 4), 1, 0), border(cut(x, 0, 4), 0, 2), border(cut(wide, 0, 5), 0, 3),
+			border(cut(wide, 3, 8), 2, 2), border(border(x, 1, 0), 0, 1), cut(cut(wide, 1, 8), 1, 6),
+		}
+	}, input("x", 2, 5))
 }
 
 // Products with every arrangement of axes: joint, several kept, several contracted.

@@ -89,6 +89,9 @@ func (l *lowering) slice(n *recorder.Node) (*value, error) {
 	if v, err := l.partOfConv(n); v != nil || err != nil {
 		return v, err
 	}
+	if v, err := l.padding(n); v != nil || err != nil {
+		return v, err
+	}
 	a := n.Args.(recorder.Slice)
 	in := n.Inputs[0]
 	v, err := l.lower(in)
@@ -175,12 +178,11 @@ func (l *lowering) shifted(n *recorder.Node) (shift, error) {
 			return s, err
 		}
 		for axis := range rank {
-			cutBefore, cutAfter := a.Starts[axis], n.Inputs[0].Dims()[axis]-a.Limits[axis]
-			if cutBefore > 0 && s.before[axis] > 0 || cutAfter > 0 && s.after[axis] > 0 {
-				return own, nil // it would cut zeros off again
+			s.before[axis] -= a.Starts[axis]
+			s.after[axis] -= n.Inputs[0].Dims()[axis] - a.Limits[axis]
+			if s.of.Dims()[axis]+min(s.before[axis], 0)+min(s.after[axis], 0) <= 0 {
+				return own, nil // nothing but zeros is left
 			}
-			s.before[axis] -= cutBefore
-			s.after[axis] -= cutAfter
 		}
 		return s, nil
 	case compute.OpTypeConcatenate:
@@ -210,18 +212,30 @@ func (l *lowering) shiftedConcat(n *recorder.Node, own shift) (shift, error) {
 	if err != nil {
 		return own, err
 	}
+	var before, after int
 	for i, in := range n.Inputs {
 		switch {
 		case i < core:
-			s.before[axis] += in.Dims()[axis]
+			before += in.Dims()[axis]
 		case i > core:
-			s.after[axis] += in.Dims()[axis]
+			after += in.Dims()[axis]
 		}
 	}
-	return s, nil
+	if before > 0 && s.before[axis] < 0 || after > 0 && s.after[axis] < 0 {
+		return shift{n.Inputs[core], make([]int, len(n.Dims())), make([]int, len(n.Dims()))}.extended(axis, before, after), nil // what was cut off is not zero
+	}
+	return s.extended(axis, before, after), nil
 }
 
-// padding writes a concatenation with zeros as a Pad, which also cuts (by negative amounts).
+// extended returns the shift with more zeros along an axis.
+func (s shift) extended(axis, before, after int) shift {
+	s.before[axis] += before
+	s.after[axis] += after
+	return s
+}
+
+// padding writes a concatenation with zeros, or a part of one, as a Pad, which also cuts (by negative
+// amounts); nil if n has no zeros in it.
 func (l *lowering) padding(n *recorder.Node) (*value, error) {
 	asked := l.asked[n]
 	delete(l.asked, n)
@@ -229,8 +243,16 @@ func (l *lowering) padding(n *recorder.Node) (*value, error) {
 	if asked {
 		l.asked[n] = true
 	}
+	positive := func(amount int) bool { return amount > 0 }
+	zeros := slices.ContainsFunc(s.before, positive) || slices.ContainsFunc(s.after, positive)
 	if err != nil || s.of == n || dataType(n.Shape.DType) != onnx.Float32 {
 		return nil, err
+	}
+	if slices.Equal(n.Dims(), s.of.Dims()) && !zeros && !asked {
+		return l.full(s.of) // the zeros were cut off again
+	}
+	if !zeros {
+		return nil, nil
 	}
 	x, err := l.whole(s.of)
 	if err != nil {
