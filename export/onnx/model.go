@@ -112,8 +112,8 @@ func (m *Model) Metadata() map[string]string {
 	return props
 }
 
-// SetMetadata changes the model: it sets the given metadata_props and leaves the others. New ones
-// are added in the order of their keys.
+// SetMetadata changes the model: it sets the given metadata_props and leaves the others. An empty
+// value takes its key out. New ones are added in the order of their keys.
 func (m *Model) SetMetadata(props map[string]string) {
 	m.pb.MetadataProps = withMetadata(m.pb.MetadataProps, props)
 }
@@ -130,6 +130,9 @@ func withMetadata(have []*onnxpb.StringStringEntryProto, props map[string]string
 	})
 	added := make([]*onnxpb.StringStringEntryProto, 0, len(props))
 	for k, v := range props {
+		if v == "" {
+			continue
+		}
 		added = append(added, &onnxpb.StringStringEntryProto{Key: &k, Value: &v})
 	}
 	slices.SortFunc(added, func(a, b *onnxpb.StringStringEntryProto) int { return cmp.Compare(a.GetKey(), b.GetKey()) })

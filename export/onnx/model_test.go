@@ -33,6 +33,8 @@ func TestMetadata(t *testing.T) {
 	m := decode(t, "control.onnx")
 	m.SetMetadata(map[string]string{"striate.network": "resnet50", "striate.degrees": "8"})
 	require.Equal(t, map[string]string{"author": "nobody", "striate.network": "resnet50", "striate.degrees": "8"}, m.Metadata())
+	m.SetMetadata(map[string]string{"author": ""})
+	require.NotContains(t, m.Metadata(), "author")
 	require.Equal(t, 1, m.OpCounts()["local.Double"])
 }
 
