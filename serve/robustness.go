@@ -59,7 +59,7 @@ func (s *Server) GetRobustness(ctx context.Context, request api.GetRobustnessReq
 func (s *Server) robustnessOptions(r api.RobustnessRequest) evaluate.Options {
 	o := evaluate.Options{
 		Benchmark: string(r.Benchmark), Corruptions: r.Corruptions, Severities: r.Severities, Seed: uint64(r.Seed), Frost: s.frost,
-		FinalJPEG: !r.SkipFinalJpeg, Resize: r.Resize, Logits: r.Logits, Units: r.Units, Epsilons: r.Epsilons, Steps: r.Steps, Queries: r.Queries,
+		FinalJPEG: !r.SkipFinalJpeg, Resize: r.Resize, Logits: r.Logits, Units: r.Units, Epsilons: r.Epsilons, EpsilonsL2: r.EpsilonsL2, Steps: r.Steps, Queries: r.Queries,
 	}
 	if len(o.Corruptions) == 0 {
 		o.Corruptions = []string{"all"}
@@ -127,7 +127,7 @@ func (s *Server) readRobustnessForm(request api.GetRobustnessRequestObject) (ima
 
 // checkBudgets refuses numbers that the specification does not allow.
 func checkBudgets(r api.RobustnessRequest) error {
-	for _, e := range r.Epsilons {
+	for _, e := range slices.Concat(r.Epsilons, r.EpsilonsL2) {
 		if !(e >= 0) || e > 1e6 {
 			return fault.Invalidf("budget %v: budgets are in pixel space, not negative", e)
 		}

@@ -38,6 +38,7 @@ type robustnessCmd struct {
 	Units       string   `help:"Look at the units of this layer too: how their responses and their tuning move." placeholder:"LAYER"`
 	Attacks     []string `help:"Attacks: fgsm, pgd-linf, pgd-l2, apgd-linf, apgd-l2, square." placeholder:"A,…"`
 	Epsilon     []string `help:"Budgets in pixel space [0, 1], as 0.0157 or 4/255; default: 4/255, and 0.5 in L2." placeholder:"E,…"`
+	EpsilonL2   []string `name:"epsilon-l2" help:"Budgets of attacks in the L2 norm; default: --epsilon, or 0.5." placeholder:"E,…"`
 	Steps       int      `help:"Steps of PGD (10) and APGD (100)." placeholder:"N"`
 	Queries     int      `help:"Queries an image of the Square attack (5000)." placeholder:"N"`
 	Gradient    string   `help:"Gradient graph of the model; default: MODEL.gradient.onnx beside it." placeholder:"FILE"`
@@ -123,17 +124,16 @@ func (c *robustnessCmd) options() (evaluate.Options, error) {
 	if c.Corrupted != "" && !c.Generate && c.Units == "" && o.Frost == "" {
 		o.Published = true // nothing is corrupted here: frost needs no pictures
 	}
-	for _, text := range c.Epsilon {
-		eps, err := evaluate.ParseEpsilon(text)
-		if err != nil {
-			return o, err
-		}
-		o.Epsilons = append(o.Epsilons, eps)
+	var err error
+	if o.Epsilons, err = evaluate.ParseEpsilons(c.Epsilon); err != nil {
+		return o, err
 	}
-	if len(o.Epsilons) > 0 && len(o.Attacks) == 0 {
+	if o.EpsilonsL2, err = evaluate.ParseEpsilons(c.EpsilonL2); err != nil {
+		return o, err
+	}
+	if len(o.Epsilons)+len(o.EpsilonsL2) > 0 && len(o.Attacks) == 0 {
 		return o, fault.Misusef("--epsilon is the budget of --attacks, and none is asked for")
 	}
-	var err error
 	if c.Classes != "" {
 		o.Classes, err = evaluate.ReadClasses(c.Classes)
 	}

@@ -77,7 +77,24 @@ func names(list []string, down bool) plot.ConstantTicks {
 		if down {
 			at = len(list) - 1 - i
 		}
-		ticks[i] = plot.Tick{Value: float64(at), Label: name}
+		ticks[i] = plot.Tick{Value: float64(at), Label: " " + name}
+	}
+	return ticks
+}
+
+// WholeTicks puts the ticks of the x axis at whole numbers.
+func (f Figure) WholeTicks() Figure {
+	f.plot.X.Tick.Marker = whole{}
+	return f
+}
+
+type whole struct{}
+
+// Ticks returns the ticks between lo and hi.
+func (whole) Ticks(lo, hi float64) []plot.Tick {
+	var ticks []plot.Tick
+	for v := math.Ceil(lo); v <= hi; v++ {
+		ticks = append(ticks, plot.Tick{Value: v, Label: fmt.Sprint(v)})
 	}
 	return ticks
 }

@@ -40,9 +40,11 @@ type Options struct {
 
 	Attacks  []string
 	Epsilons []float64 // in pixel space; empty takes each attack's usual one
-	Steps    int
-	Queries  int
-	Gradient string // file of the gradient graph; empty takes MODEL.gradient.onnx beside the model
+	// EpsilonsL2 are those of attacks in the L2 norm; empty takes Epsilons.
+	EpsilonsL2 []float64
+	Steps      int
+	Queries    int
+	Gradient   string // file of the gradient graph; empty takes MODEL.gradient.onnx beside the model
 }
 
 // Evaluation is a plan that lacks only its images.
@@ -190,6 +192,9 @@ func (v *Evaluation) attacks(ctx context.Context) error {
 		}
 		gradient = gradient || method.NeedsGradient()
 		budgets := o.Epsilons
+		if l2 := method == robustness.PGDL2 || method == robustness.APGDL2; l2 && len(o.EpsilonsL2) > 0 {
+			budgets = o.EpsilonsL2
+		}
 		if len(budgets) == 0 {
 			budgets = []float64{usual[method]}
 		}
@@ -265,6 +270,19 @@ func (v *Evaluation) gradientFile() (string, error) {
 	}
 	return "", fault.Invalidf("attacks on gradients need the gradient graph of model %s, and there is no %s: make it with 'striate export … --gradient %s --out FILE' and give --gradient FILE, or ask for square, which needs logits only",
 		v.Model.Name, filepath.Base(beside), v.Options.Logits)
+}
+
+// ParseEpsilons reads budgets.
+func ParseEpsilons(texts []string) ([]float64, error) {
+	var out []float64
+	for _, text := range texts {
+		eps, err := ParseEpsilon(text)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, eps)
+	}
+	return out, nil
 }
 
 // ParseEpsilon reads a budget as a number or a fraction, as in 0.0157 or 4/255.

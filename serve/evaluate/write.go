@@ -199,7 +199,11 @@ func curves(title string, clean robustness.Cell, s *robustness.Set) (figure.Figu
 		}
 		series = append(series, figure.Series{Name: string(g), Y: y, Dashed: g == corruption.Extra})
 	}
-	return figure.Curves(title, figure.Axis{Label: "severity (0: clean)"}, figure.Axis{Label: "accuracy, %"}, x, series...)
+	f, err := figure.Curves(title, figure.Axis{Label: "severity (0: clean)"}, figure.Axis{Label: "accuracy, %"}, x, series...)
+	if err != nil {
+		return f, err
+	}
+	return f.WholeTicks(), nil
 }
 
 // ReadBaseline reads the errors of a reference network: rows corruption,severity,error, of which
