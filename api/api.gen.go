@@ -19,6 +19,36 @@ import (
 	openapi_types "github.com/oapi-codegen/runtime/types"
 )
 
+// Defines values for CurveName.
+const (
+	Contrast         CurveName = "contrast"
+	Orientation      CurveName = "orientation"
+	Phase            CurveName = "phase"
+	ReceptiveField   CurveName = "receptive_field"
+	Size             CurveName = "size"
+	SpatialFrequency CurveName = "spatial_frequency"
+)
+
+// Valid indicates whether the value is a known member of the CurveName enum.
+func (e CurveName) Valid() bool {
+	switch e {
+	case Contrast:
+		return true
+	case Orientation:
+		return true
+	case Phase:
+		return true
+	case ReceptiveField:
+		return true
+	case Size:
+		return true
+	case SpatialFrequency:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for HealthStatus.
 const (
 	Alive HealthStatus = "alive"
@@ -150,6 +180,9 @@ type Card struct {
 	V1Layer string    `json:"v1_layer,omitempty"`
 	Version string    `json:"version,omitempty"`
 }
+
+// CurveName defines model for CurveName.
+type CurveName string
 
 // Device defines model for Device.
 type Device struct {
@@ -339,6 +372,9 @@ type RobustnessRequest struct {
 	// Epsilons Budgets in pixel space [0, 1]; 4/255, and 0.5 in L2, when left out
 	Epsilons []float64 `json:"epsilons,omitempty"`
 
+	// EpsilonsL2 Budgets of attacks in the L2 norm; epsilons when left out
+	EpsilonsL2 []float64 `json:"epsilons_l2,omitempty"`
+
 	// Labels Of each image, in order; a name of the model's classes, or the index of an output
 	Labels []string `json:"labels"`
 
@@ -383,6 +419,95 @@ type RobustnessSet struct {
 		Overall     float64            `json:"overall,omitempty"`
 		Severities  map[string]float64 `json:"severities,omitempty"`
 	} `json:"means,omitempty"`
+}
+
+// TuningCurve defines model for TuningCurve.
+type TuningCurve struct {
+	// F0 Mean over eight phases; of a phase curve or a map the response
+	F0 []*float64 `json:"F0"`
+
+	// F1 First harmonic over the phases
+	F1 []*float64 `json:"F1,omitempty"`
+
+	// Blank Response to the background
+	Blank   float64   `json:"blank"`
+	Curve   CurveName `json:"curve"`
+	Degrees float64   `json:"degrees"`
+
+	// Held The grating whose other properties were held
+	Held       map[string]float64     `json:"held"`
+	Layer      string                 `json:"layer"`
+	Model      string                 `json:"model"`
+	Provenance map[string]interface{} `json:"provenance"`
+
+	// ResponseUnit Example: activation
+	ResponseUnit string `json:"response_unit"`
+
+	// Summary What describes the curve; null where it is undefined
+	Summary      map[string]*float64 `json:"summary"`
+	SummaryUnits map[string]string   `json:"summary_units"`
+	Unit         struct {
+		Channel int `json:"channel,omitempty"`
+		X       int `json:"x,omitempty"`
+		Y       int `json:"y,omitempty"`
+	} `json:"unit"`
+	Warnings []string  `json:"warnings,omitempty"`
+	X        []float64 `json:"x"`
+
+	// XName Example: orientation
+	XName string `json:"x_name"`
+
+	// XUnit Example: deg
+	XUnit string `json:"x_unit"`
+
+	// Y Of a receptive-field map: its rows, degrees downward; F0 is rows × columns
+	Y []float64 `json:"y,omitempty"`
+}
+
+// TuningCurves defines model for TuningCurves.
+type TuningCurves struct {
+	Curves []TuningCurve `json:"curves"`
+}
+
+// TuningRequest defines model for TuningRequest.
+type TuningRequest struct {
+	// CenterX Likewise, to the right
+	CenterX *float64 `json:"center_x,omitempty"`
+
+	// CenterY Centre of the gratings, degrees below the centre of gaze; default: where the unit lies in its layer
+	CenterY *float64 `json:"center_y,omitempty"`
+
+	// Contrast Held, 0 to 1
+	Contrast *float64  `json:"contrast,omitempty"`
+	Curve    CurveName `json:"curve,omitempty"`
+
+	// Curves Several curves
+	Curves []CurveName `json:"curves,omitempty"`
+
+	// Degrees Of visual angle that the input spans; default: the card's
+	//
+	// Example: 8
+	Degrees float64 `json:"degrees,omitempty"`
+
+	// Layer Example: v1
+	Layer string `json:"layer"`
+
+	// Orientation Held, degrees
+	Orientation *float64 `json:"orientation,omitempty"`
+
+	// Radius Held, degrees
+	Radius *float64 `json:"radius,omitempty"`
+
+	// SpatialFrequency Held, cycles/degree
+	SpatialFrequency *float64 `json:"spatial_frequency,omitempty"`
+
+	// Unit `channel,y,x`, or `channel` for a layer without space, or `all`: every channel in the middle; also as a number or a list of numbers
+	//
+	// Example: 5,28,28
+	Unit interface{} `json:"unit,omitempty"`
+
+	// Units Several units
+	Units []interface{} `json:"units,omitempty"`
 }
 
 // UnitRobustness defines model for UnitRobustness.
@@ -433,11 +558,81 @@ type GetRobustnessMultipartBody struct {
 	Request RobustnessRequest    `json:"request"`
 }
 
+// GetTuning200JSONResponseBody defines parameters for GetTuning.
+type GetTuning200JSONResponseBody struct {
+	union json.RawMessage
+}
+
 // GetActivationsMultipartRequestBody defines body for GetActivations for multipart/form-data ContentType.
 type GetActivationsMultipartRequestBody GetActivationsMultipartBody
 
 // GetRobustnessMultipartRequestBody defines body for GetRobustness for multipart/form-data ContentType.
 type GetRobustnessMultipartRequestBody GetRobustnessMultipartBody
+
+// GetTuningJSONRequestBody defines body for GetTuning for application/json ContentType.
+type GetTuningJSONRequestBody = TuningRequest
+
+// AsTuningCurve returns the union data inside the GetTuning200JSONResponseBody as a TuningCurve
+func (t GetTuning200JSONResponseBody) AsTuningCurve() (TuningCurve, error) {
+	var body TuningCurve
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromTuningCurve overwrites any union data inside the GetTuning200JSONResponseBody as the provided TuningCurve
+func (t *GetTuning200JSONResponseBody) FromTuningCurve(v TuningCurve) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeTuningCurve performs a merge with any union data inside the GetTuning200JSONResponseBody, using the provided TuningCurve
+func (t *GetTuning200JSONResponseBody) MergeTuningCurve(v TuningCurve) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsTuningCurves returns the union data inside the GetTuning200JSONResponseBody as a TuningCurves
+func (t GetTuning200JSONResponseBody) AsTuningCurves() (TuningCurves, error) {
+	var body TuningCurves
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromTuningCurves overwrites any union data inside the GetTuning200JSONResponseBody as the provided TuningCurves
+func (t *GetTuning200JSONResponseBody) FromTuningCurves(v TuningCurves) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeTuningCurves performs a merge with any union data inside the GetTuning200JSONResponseBody, using the provided TuningCurves
+func (t *GetTuning200JSONResponseBody) MergeTuningCurves(v TuningCurves) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t GetTuning200JSONResponseBody) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *GetTuning200JSONResponseBody) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
 
 // RequestEditorFn is the function signature for the RequestEditor callback function
 type RequestEditorFn func(ctx context.Context, req *http.Request) error
@@ -551,6 +746,34 @@ type ClientInterface interface {
 	// Corresponds with POST /api/v1/models/{model}/robustness (the `GetRobustness` operationId).
 	GetRobustnessWithBody(ctx context.Context, model ModelName, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetTuningWithBody Tuning curves of units
+	//
+	// Gratings are shown to the network and curves of any of its units returned, with preferred values,
+	// bandwidths and indices as they are defined for neurons. Properties of the gratings that are not
+	// given are those that drive each unit best, found by showing it 24 gratings.
+	//
+	// The answer, by `Accept`: JSON, one curve as an object or several as a list under `curves`; a plot
+	// of one curve (`image/svg+xml`, `image/png`).
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/models/{model}/tuning (the `GetTuning` operationId).
+	GetTuningWithBody(ctx context.Context, model ModelName, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetTuning Tuning curves of units
+	//
+	// Gratings are shown to the network and curves of any of its units returned, with preferred values,
+	// bandwidths and indices as they are defined for neurons. Properties of the gratings that are not
+	// given are those that drive each unit best, found by showing it 24 gratings.
+	//
+	// The answer, by `Accept`: JSON, one curve as an object or several as a list under `curves`; a plot
+	// of one curve (`image/svg+xml`, `image/png`).
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/models/{model}/tuning (the `GetTuning` operationId).
+	GetTuning(ctx context.Context, model ModelName, body GetTuningJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetHealth Is the process alive?
 	//
 	// Corresponds with GET /healthz (the `GetHealth` operationId).
@@ -630,6 +853,54 @@ func (c *Client) GetActivationsWithBody(ctx context.Context, model ModelName, pa
 // Corresponds with POST /api/v1/models/{model}/robustness (the `GetRobustness` operationId).
 func (c *Client) GetRobustnessWithBody(ctx context.Context, model ModelName, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetRobustnessRequestWithBody(c.Server, model, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetTuningWithBody Tuning curves of units
+//
+// Gratings are shown to the network and curves of any of its units returned, with preferred values,
+// bandwidths and indices as they are defined for neurons. Properties of the gratings that are not
+// given are those that drive each unit best, found by showing it 24 gratings.
+//
+// The answer, by `Accept`: JSON, one curve as an object or several as a list under `curves`; a plot
+// of one curve (`image/svg+xml`, `image/png`).
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/models/{model}/tuning (the `GetTuning` operationId).
+func (c *Client) GetTuningWithBody(ctx context.Context, model ModelName, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetTuningRequestWithBody(c.Server, model, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetTuning Tuning curves of units
+//
+// Gratings are shown to the network and curves of any of its units returned, with preferred values,
+// bandwidths and indices as they are defined for neurons. Properties of the gratings that are not
+// given are those that drive each unit best, found by showing it 24 gratings.
+//
+// The answer, by `Accept`: JSON, one curve as an object or several as a list under `curves`; a plot
+// of one curve (`image/svg+xml`, `image/png`).
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/models/{model}/tuning (the `GetTuning` operationId).
+func (c *Client) GetTuning(ctx context.Context, model ModelName, body GetTuningJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetTuningRequest(c.Server, model, body)
 	if err != nil {
 		return nil, err
 	}
@@ -830,6 +1101,53 @@ func NewGetRobustnessRequestWithBody(server string, model ModelName, contentType
 	return req, nil
 }
 
+// NewGetTuningRequest calls the generic GetTuning builder with application/json body
+func NewGetTuningRequest(server string, model ModelName, body GetTuningJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewGetTuningRequestWithBody(server, model, "application/json", bodyReader)
+}
+
+// NewGetTuningRequestWithBody constructs an http.Request for the GetTuning method, with any body, and a specified content type
+func NewGetTuningRequestWithBody(server string, model ModelName, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "model", model, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/models/%s/tuning", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewGetHealthRequest constructs an http.Request for the GetHealth method
 func NewGetHealthRequest(server string) (*http.Request, error) {
 	var err error
@@ -969,6 +1287,34 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /api/v1/models/{model}/robustness (the `GetRobustness` operationId).
 	GetRobustnessWithBodyWithResponse(ctx context.Context, model ModelName, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*GetRobustnessResponse, error)
+
+	// GetTuningWithBodyWithResponse Tuning curves of units
+	//
+	// Gratings are shown to the network and curves of any of its units returned, with preferred values,
+	// bandwidths and indices as they are defined for neurons. Properties of the gratings that are not
+	// given are those that drive each unit best, found by showing it 24 gratings.
+	//
+	// The answer, by `Accept`: JSON, one curve as an object or several as a list under `curves`; a plot
+	// of one curve (`image/svg+xml`, `image/png`).
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/models/{model}/tuning (the `GetTuning` operationId).
+	GetTuningWithBodyWithResponse(ctx context.Context, model ModelName, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*GetTuningResponse, error)
+
+	// GetTuningWithResponse Tuning curves of units
+	//
+	// Gratings are shown to the network and curves of any of its units returned, with preferred values,
+	// bandwidths and indices as they are defined for neurons. Properties of the gratings that are not
+	// given are those that drive each unit best, found by showing it 24 gratings.
+	//
+	// The answer, by `Accept`: JSON, one curve as an object or several as a list under `curves`; a plot
+	// of one curve (`image/svg+xml`, `image/png`).
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/models/{model}/tuning (the `GetTuning` operationId).
+	GetTuningWithResponse(ctx context.Context, model ModelName, body GetTuningJSONRequestBody, reqEditors ...RequestEditorFn) (*GetTuningResponse, error)
 
 	// GetHealthWithResponse Is the process alive?
 	//
@@ -1185,6 +1531,62 @@ func (r GetRobustnessResponse) ContentType() string {
 	return ""
 }
 
+// GetTuningResponse200Headers the declared response headers of an HTTP 200 response for GetTuning
+type GetTuningResponse200Headers struct {
+	XStriateDevice      string
+	XStriateModelDigest string
+}
+
+type GetTuningResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *GetTuning200JSONResponseBody
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetTuningResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetTuningResponse) GetJSON200() *GetTuning200JSONResponseBody {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetTuningResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetTuningResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetTuningResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetTuningResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetTuningResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type GetHealthResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -1338,6 +1740,46 @@ func (c *ClientWithResponses) GetRobustnessWithBodyWithResponse(ctx context.Cont
 		return nil, err
 	}
 	return ParseGetRobustnessResponse(rsp)
+}
+
+// GetTuningWithBodyWithResponse Tuning curves of units
+//
+// Gratings are shown to the network and curves of any of its units returned, with preferred values,
+// bandwidths and indices as they are defined for neurons. Properties of the gratings that are not
+// given are those that drive each unit best, found by showing it 24 gratings.
+//
+// The answer, by `Accept`: JSON, one curve as an object or several as a list under `curves`; a plot
+// of one curve (`image/svg+xml`, `image/png`).
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/models/{model}/tuning (the `GetTuning` operationId).
+func (c *ClientWithResponses) GetTuningWithBodyWithResponse(ctx context.Context, model ModelName, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*GetTuningResponse, error) {
+	rsp, err := c.GetTuningWithBody(ctx, model, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetTuningResponse(rsp)
+}
+
+// GetTuningWithResponse Tuning curves of units
+//
+// Gratings are shown to the network and curves of any of its units returned, with preferred values,
+// bandwidths and indices as they are defined for neurons. Properties of the gratings that are not
+// given are those that drive each unit best, found by showing it 24 gratings.
+//
+// The answer, by `Accept`: JSON, one curve as an object or several as a list under `curves`; a plot
+// of one curve (`image/svg+xml`, `image/png`).
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/models/{model}/tuning (the `GetTuning` operationId).
+func (c *ClientWithResponses) GetTuningWithResponse(ctx context.Context, model ModelName, body GetTuningJSONRequestBody, reqEditors ...RequestEditorFn) (*GetTuningResponse, error) {
+	rsp, err := c.GetTuning(ctx, model, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetTuningResponse(rsp)
 }
 
 // GetHealthWithResponse Is the process alive?
@@ -1521,6 +1963,62 @@ func ParseGetRobustnessResponse(rsp *http.Response) (*GetRobustnessResponse, err
 	return response, nil
 }
 
+// ParseGetTuningResponse parses an HTTP response from a GetTuningWithResponse call
+func ParseGetTuningResponse(rsp *http.Response) (*GetTuningResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetTuningResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest GetTuning200JSONResponseBody
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	case rsp.StatusCode == 200:
+		// Content-type (image/svg+xml) unsupported
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetTuningResponse200Headers
+		if values := rsp.Header.Values("X-Striate-Device"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Striate-Device", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XStriateDevice = value
+		}
+		if values := rsp.Header.Values("X-Striate-Model-Digest"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Striate-Model-Digest", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XStriateModelDigest = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseGetHealthResponse parses an HTTP response from a GetHealthWithResponse call
 func ParseGetHealthResponse(rsp *http.Response) (*GetHealthResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -1594,6 +2092,9 @@ type ServerInterface interface {
 	// GetRobustness Accuracy on corrupted and attacked images, and what corruptions do to units
 	// (POST /api/v1/models/{model}/robustness)
 	GetRobustness(ctx echo.Context, model ModelName) error
+	// GetTuning Tuning curves of units
+	// (POST /api/v1/models/{model}/tuning)
+	GetTuning(ctx echo.Context, model ModelName) error
 	// GetHealth Is the process alive?
 	// (GET /healthz)
 	GetHealth(ctx echo.Context) error
@@ -1673,6 +2174,22 @@ func (w *ServerInterfaceWrapper) GetRobustness(ctx echo.Context) error {
 	return err
 }
 
+// GetTuning converts echo context to params.
+func (w *ServerInterfaceWrapper) GetTuning(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "model" -------------
+	var model ModelName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "model", ctx.Param("model"), &model, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter model: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetTuning(ctx, model)
+	return err
+}
+
 // GetHealth converts echo context to params.
 func (w *ServerInterfaceWrapper) GetHealth(ctx echo.Context) error {
 	var err error
@@ -1744,6 +2261,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/api/v1/models/:model", wrapper.GetModel, options.OperationMiddlewares["getModel"]...)
 	router.POST(options.BaseURL+"/api/v1/models/:model/activations", wrapper.GetActivations, options.OperationMiddlewares["getActivations"]...)
 	router.POST(options.BaseURL+"/api/v1/models/:model/robustness", wrapper.GetRobustness, options.OperationMiddlewares["getRobustness"]...)
+	router.POST(options.BaseURL+"/api/v1/models/:model/tuning", wrapper.GetTuning, options.OperationMiddlewares["getTuning"]...)
 
 }
 
@@ -1964,6 +2482,102 @@ func (response GetRobustnessdefaultApplicationProblemPlusJSONResponse) VisitGetR
 	return err
 }
 
+type GetTuningRequestObject struct {
+	Model ModelName `json:"model"`
+	Body  *GetTuningJSONRequestBody
+}
+
+type GetTuningResponseObject interface {
+	VisitGetTuningResponse(w http.ResponseWriter) error
+}
+
+type GetTuning200ResponseHeaders struct {
+	XStriateDevice      string
+	XStriateModelDigest string
+}
+
+type GetTuning200JSONResponse struct {
+	Body    GetTuning200JSONResponseBody
+	Headers GetTuning200ResponseHeaders
+}
+
+func (response GetTuning200JSONResponse) VisitGetTuningResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body.union); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Striate-Device", fmt.Sprint(response.Headers.XStriateDevice))
+	w.Header().Set("X-Striate-Model-Digest", fmt.Sprint(response.Headers.XStriateModelDigest))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTuning200ImagepngResponse struct {
+	Body          io.Reader
+	Headers       GetTuning200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetTuning200ImagepngResponse) VisitGetTuningResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "image/png")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("X-Striate-Device", fmt.Sprint(response.Headers.XStriateDevice))
+	w.Header().Set("X-Striate-Model-Digest", fmt.Sprint(response.Headers.XStriateModelDigest))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetTuning200ImagesvgXmlResponse struct {
+	Body          io.Reader
+	Headers       GetTuning200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetTuning200ImagesvgXmlResponse) VisitGetTuningResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "image/svg+xml")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("X-Striate-Device", fmt.Sprint(response.Headers.XStriateDevice))
+	w.Header().Set("X-Striate-Model-Digest", fmt.Sprint(response.Headers.XStriateModelDigest))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetTuningdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetTuningdefaultApplicationProblemPlusJSONResponse) VisitGetTuningResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetHealthRequestObject struct {
 }
 
@@ -2036,6 +2650,9 @@ type StrictServerInterface interface {
 	// GetRobustness Accuracy on corrupted and attacked images, and what corruptions do to units
 	// (POST /api/v1/models/{model}/robustness)
 	GetRobustness(ctx context.Context, request GetRobustnessRequestObject) (GetRobustnessResponseObject, error)
+	// GetTuning Tuning curves of units
+	// (POST /api/v1/models/{model}/tuning)
+	GetTuning(ctx context.Context, request GetTuningRequestObject) (GetTuningResponseObject, error)
 	// GetHealth Is the process alive?
 	// (GET /healthz)
 	GetHealth(ctx context.Context, request GetHealthRequestObject) (GetHealthResponseObject, error)
@@ -2171,6 +2788,54 @@ func (sh *strictHandler) GetRobustness(ctx echo.Context, model ModelName) error 
 		return err
 	} else if validResponse, ok := response.(GetRobustnessResponseObject); ok {
 		return validResponse.VisitGetRobustnessResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetTuning operation middleware
+func (sh *strictHandler) GetTuning(ctx echo.Context, model ModelName) error {
+	var request GetTuningRequestObject
+
+	request.Model = model
+
+	var body GetTuningJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetTuning(ctx.Request().Context(), request.(GetTuningRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetTuning")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetTuningResponseObject); ok {
+		return validResponse.VisitGetTuningResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

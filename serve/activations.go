@@ -23,7 +23,7 @@ import (
 // GetActivations answers POST /api/v1/models/{model}/activations.
 func (s *Server) GetActivations(ctx context.Context, request api.GetActivationsRequestObject) (api.GetActivationsResponseObject, error) {
 	r := httpRequest(ctx)
-	format, err := negotiate(r.Header.Values("Accept"))
+	format, err := negotiate(r.Header.Values("Accept"), typeJSON, typeNpy, typeNpz)
 	if err != nil {
 		return nil, err
 	}

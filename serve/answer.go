@@ -8,6 +8,7 @@ import (
 	"math"
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -26,8 +27,9 @@ const (
 	typeNpz  = "application/x-npz"
 )
 
-// negotiate picks the format that the Accept header likes best; JSON when it does not care.
-func negotiate(accept []string) (string, error) {
+// negotiate picks, of the types that are offered, the one that the Accept header likes best; the
+// first when it does not care.
+func negotiate(accept []string, offers ...string) (string, error) {
 	best, weight := "", 0.0
 	fields := strings.Split(strings.Join(accept, ","), ",")
 	for _, field := range fields {
@@ -44,22 +46,22 @@ func negotiate(accept []string) (string, error) {
 				continue
 			}
 		}
-		switch kind {
-		case typeJSON, typeNpy, typeNpz:
-		case "*/*", "application/*":
-			kind = typeJSON
-		default:
+		at := slices.IndexFunc(offers, func(offer string) bool {
+			family, _, _ := strings.Cut(offer, "/")
+			return kind == offer || kind == "*/*" || kind == family+"/*"
+		})
+		if at < 0 {
 			continue
 		}
-		if q > weight {
+		if kind = offers[at]; q > weight {
 			best, weight = kind, q
 		}
 	}
 	if best == "" && strings.TrimSpace(strings.Join(accept, "")) != "" {
-		return "", echo.NewHTTPError(http.StatusNotAcceptable, "none of the accepted types is made here: accept "+typeJSON+", "+typeNpy+" or "+typeNpz)
+		return "", echo.NewHTTPError(http.StatusNotAcceptable, "none of the accepted types is made here: accept "+strings.Join(offers[:len(offers)-1], ", ")+" or "+offers[len(offers)-1])
 	}
 	if best == "" {
-		return typeJSON, nil
+		return offers[0], nil
 	}
 	return best, nil
 }

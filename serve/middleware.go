@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"mime"
 	"net/http"
 	"strings"
 	"time"
@@ -93,19 +94,35 @@ func (s *Server) bodyLimit(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// validation checks the requests of the API against its specification, bodies excepted: pictures
-// and arrays are checked by those who read them.
+// validation checks the requests of the API against its specification. Of bodies only JSON is
+// checked: pictures and arrays are by those who read them.
 func validation() (echo.MiddlewareFunc, error) {
 	spec, err := openapi3.NewLoader().LoadFromData(api.Spec)
 	if err != nil {
 		return nil, fmt.Errorf("read the API's specification: %w", err)
 	}
 	spec.Servers = nil // any host name will do
-	return validator.OapiRequestValidatorWithOptions(spec, &validator.Options{
-		Options:      openapi3filter.Options{ExcludeRequestBody: true},
-		Skipper:      func(c echo.Context) bool { return !strings.HasPrefix(c.Request().URL.Path, "/api/") },
-		ErrorHandler: func(_ echo.Context, err *echo.HTTPError) error { return err },
-	}), nil
+	check := func(skipBody bool) echo.MiddlewareFunc {
+		return validator.OapiRequestValidatorWithOptions(spec, &validator.Options{
+			Options:      openapi3filter.Options{ExcludeRequestBody: skipBody},
+			ErrorHandler: func(_ echo.Context, err *echo.HTTPError) error { return err },
+		})
+	}
+	head, whole := check(true), check(false)
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		checkHead, checkWhole := head(next), whole(next)
+		return func(c echo.Context) error {
+			r := c.Request()
+			kind, _, _ := mime.ParseMediaType(r.Header.Get(echo.HeaderContentType))
+			switch {
+			case !strings.HasPrefix(r.URL.Path, "/api/"):
+				return next(c)
+			case kind == typeJSON:
+				return checkWhole(c)
+			}
+			return checkHead(c)
+		}
+	}, nil
 }
 
 // requestKey is where keepRequest puts the request for strict handlers, which see no headers.

@@ -17,6 +17,7 @@ import (
 
 	"striate/api"
 	"striate/internal/picture"
+	"striate/serve/curves"
 	"striate/serve/engine"
 )
 
@@ -73,6 +74,7 @@ type Server struct {
 	log      *slog.Logger
 	echo     *echo.Echo
 	images   prometheus.Counter
+	curves   *curves.Service
 	draining atomic.Bool
 }
 
@@ -92,6 +94,7 @@ func New(config Config) (*Server, error) {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
+	s.curves = curves.New(config.Engine)
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.HTTPErrorHandler = s.problem

@@ -75,11 +75,7 @@ func (c *tuningCmd) Run(ctx context.Context, g *globals) error {
 	if err := writeJSON(c.Out, curves.Answer(results), ""); err != nil || c.Plot == "" {
 		return err
 	}
-	f, err := results[0].Figure()
-	if err != nil {
-		return err
-	}
-	return atomicfile.Write(c.Plot, func(w io.Writer) error { return f.Write(w, format, curves.PlotWidth, curves.PlotHeight) })
+	return atomicfile.Write(c.Plot, func(w io.Writer) error { return results[0].Plot(w, format) })
 }
 
 func (c *tuningCmd) request() (curves.Request, error) {

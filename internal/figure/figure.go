@@ -11,7 +11,7 @@ import (
 	"strings"
 
 	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/palette"
+	"gonum.org/v1/plot/palette/moreland"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
@@ -58,10 +58,11 @@ func Format(path string) (string, error) {
 
 // Write writes the figure as png or svg, of width×height points (72 an inch).
 func (f Figure) Write(w io.Writer, format string, width, height float64) error {
-	out, err := f.plot.WriterTo(vg.Length(width), vg.Length(height), format)
+	out, err := draw.NewFormattedCanvas(vg.Length(width), vg.Length(height), format)
 	if err != nil {
 		return fmt.Errorf("draw figure: %w", err)
 	}
+	f.plot.Draw(draw.Crop(draw.New(out), 4, -12, 2, -6)) // room for the labels at the ends of the axes
 	if _, err := out.WriteTo(w); err != nil {
 		return fmt.Errorf("write figure: %w", err)
 	}
@@ -88,7 +89,8 @@ func newPlot(title string, x, y Axis) *plot.Plot {
 	if x.Log {
 		p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, octaves{}
 	}
-	p.Legend.Top = true
+	p.Legend.Top, p.Legend.XOffs, p.Legend.YOffs = true, -4, -4
+	p.Legend.Padding = 2
 	p.Title.TextStyle.Font.Size, p.X.Label.TextStyle.Font.Size, p.Y.Label.TextStyle.Font.Size = 11, 10, 10
 	p.X.Tick.Label.Font.Size, p.Y.Tick.Label.Font.Size, p.Legend.TextStyle.Font.Size = 9, 9, 9
 	return p
@@ -253,7 +255,10 @@ func Map(title string, rows, cols, values []float64) (Figure, error) {
 			largest = max(largest, v)
 		}
 	}
-	heat := plotter.NewHeatMap(grid{rows, cols, clean}, palette.Heat(64, 1))
+	colours := moreland.ExtendedBlackBody()
+	colours.SetMin(0)
+	colours.SetMax(1)
+	heat := plotter.NewHeatMap(grid{rows, cols, clean}, colours.Palette(64))
 	heat.Min, heat.Max = 0, max(largest, 1e-12)
 	p.Add(heat)
 	return Figure{p}, nil

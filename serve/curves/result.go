@@ -2,6 +2,7 @@ package curves
 
 import (
 	"fmt"
+	"io"
 	"strings"
 
 	"striate/analysis/tuning"
@@ -62,8 +63,8 @@ func newResult(u Unit, t tuning.Tuning, warnings []string) Result {
 	return r
 }
 
-// Figure draws the curve.
-func (r *Result) Figure() (figure.Figure, error) {
+// figure draws the curve.
+func (r *Result) figure() (figure.Figure, error) {
 	title := fmt.Sprintf("%s %s, unit %d,%d,%d", r.Model, r.Layer, r.Unit.Channel, r.Unit.Y, r.Unit.X)
 	f0 := jsonnum.Floats(r.F0)
 	if r.Curve == tuning.ReceptiveFieldMapping {
@@ -80,11 +81,19 @@ func (r *Result) Figure() (figure.Figure, error) {
 	return figure.Curves(title, x, figure.Axis{Label: "response (activation)"}, r.X, series...)
 }
 
-// Size of a plot in points, 72 an inch.
-const (
-	PlotWidth  = 420
-	PlotHeight = 300
-)
+// Plot writes the curve as png or svg.
+func (r *Result) Plot(w io.Writer, format string) error {
+	f, err := r.figure()
+	if err != nil {
+		return err
+	}
+	const height = 300 // points, 72 an inch
+	width := 420.0
+	if r.Curve == tuning.ReceptiveFieldMapping {
+		width = 320 // degrees as long across as down
+	}
+	return f.Write(w, format, width, height)
+}
 
 // Answer is what is written as JSON: one curve as an object, several as a list.
 func Answer(results []Result) any {
