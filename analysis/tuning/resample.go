@@ -28,7 +28,7 @@ func Resample(dst, curve []float64) {
 		panic("tuning: a curve of at least 5 orientations and as many places as Orientations are needed")
 	}
 	for i := range dst {
-		at := float64(i) / Orientations // of 180°
+		at := float64(i) / float64(Orientations) // of 180°
 		dst[i] = 0
 		for j, r := range curve {
 			dst[i] += r * dirichlet(at-float64(j)/float64(n), n)

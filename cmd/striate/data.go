@@ -19,6 +19,8 @@ type dataCmd struct {
 	Fetch  dataFetchCmd  `cmd:"" help:"Download a file that Brain-Score publishes, and verify it."`
 	Import dataImportCmd `cmd:"" help:"Turn Brain-Score's netCDF-4 assemblies into folders of arrays and tables."`
 	Export dataExportCmd `cmd:"" help:"Turn a recording in the folder form into one .nc (netCDF-3) or .npz file."`
+
+	Gratings dataGratingsCmd `cmd:"" help:"Describe the orientation tuning of neurons recorded with gratings."`
 }
 
 type dataFetchCmd struct {
