@@ -16,7 +16,7 @@ import (
 // costs a fiftieth of the layer. It is what the analyses see of a network (analysis.Network).
 //
 // What the units see is not read off the graph but tried: the window is the smallest part of the
-// image, grown by doubling, that gives the same responses to noise as the whole image. Where no
+// image, found by halving and doubling, that gives the same responses to noise as the whole image. Where no
 // part does, or where the graph fixes the size of the image in another place than its input, the
 // whole image goes through the network.
 type Window struct {
@@ -67,28 +67,46 @@ func (l *Layer) Window(ctx context.Context, y0, y1, x0, x1 int) (*Window, error)
 	if err := w.Responses(ctx, images, want); err != nil {
 		return nil, err
 	}
-	got := make([]float32, len(want))
-	for margin := 2; ; margin *= 2 {
-		crop := rectangle{
-			rows: w.rows.grow(margin, l.shape[1]).scale(w.stride[0]),
-			cols: w.cols.grow(margin, l.shape[2]).scale(w.stride[1]),
+	found, enough := w, 0 // the smallest margin that is enough; 0: none is known
+	for tooSmall, margin := 0, 2; ; {
+		try, ok, err := w.try(ctx, cut, margin, images, want)
+		if err != nil || try == nil {
+			return found, err
 		}
-		if float64(crop.area()) > worthwhile*float64(l.height*l.width) {
-			return w, nil
+		if ok {
+			found, enough = try, margin
+		} else {
+			tooSmall = margin
 		}
-		try := *w
-		try.cut, try.crop = cut, crop
-		try.shape = [3]int{l.shape[0], crop.rows.len() / w.stride[0], crop.cols.len() / w.stride[1]}
-		if err := try.Responses(ctx, images, got); err != nil {
-			if ctx.Err() != nil {
-				return nil, ctx.Err()
-			}
-			return w, nil
+		if margin = 2 * tooSmall; enough > 0 {
+			margin = (tooSmall + enough) / 2
 		}
-		if same(want, got) {
-			return &try, nil
+		if margin <= tooSmall {
+			return found, nil
 		}
 	}
+}
+
+// try makes a window that is computed from so many rows and columns more than it has, and tells
+// whether its responses to the images are those wanted. It returns nil when that saves no time or the
+// network cannot do it.
+func (w *Window) try(ctx context.Context, cut *Model, margin int, images []uint8, want []float32) (*Window, bool, error) {
+	l := w.layer
+	try := *w
+	try.cut = cut
+	try.crop = rectangle{
+		rows: w.rows.grow(margin, l.shape[1]).scale(w.stride[0]),
+		cols: w.cols.grow(margin, l.shape[2]).scale(w.stride[1]),
+	}
+	if float64(try.crop.area()) > worthwhile*float64(l.height*l.width) {
+		return nil, false, nil
+	}
+	try.shape = [3]int{l.shape[0], try.crop.rows.len() / w.stride[0], try.crop.cols.len() / w.stride[1]}
+	got := make([]float32, len(want))
+	if err := try.Responses(ctx, images, got); err != nil {
+		return nil, false, ctx.Err()
+	}
+	return &try, same(want, got), nil
 }
 
 // Part returns Window as what the analyses see of a network.
