@@ -5,11 +5,12 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
+	"io"
 	"slices"
 	"strconv"
-	"text/tabwriter"
 
 	"striate/internal/fault"
+	"striate/internal/progress"
 	"striate/train/backend"
 	"striate/train/network"
 	"striate/train/speed"
@@ -52,62 +53,65 @@ func (c *benchNetworksCmd) Run(ctx context.Context, g *globals) error {
 	if err := json.Unmarshal(pytorchImagesPerSecond, &reference); err != nil {
 		return fmt.Errorf("figures of PyTorch: %w", err)
 	}
-	table := tabwriter.NewWriter(g.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	if !c.JSON {
-		fmt.Fprintln(table, "network\tbackend\ttask\tbatch\timages/s\tCPU ms/image\tPyTorch images/s\tratio\t")
+		fmt.Fprintf(g.Stdout, networkRow+"\n", "network", "backend", "task", "batch", "images/s", "CPU ms/image", "PyTorch images/s", "ratio")
 	}
 	var rows []speed.Row
 	for _, backendName := range c.Backends {
 		for _, name := range names {
-			measured, err := c.measure(ctx, g, backendName, name)
+			err := c.measure(ctx, g, backendName, name, func(r speed.Row) {
+				rows = append(rows, r)
+				if !c.JSON { // as they come: the whole table takes long
+					printNetworkRow(g.Stdout, r, reference[r.Network][r.Task][strconv.Itoa(r.Batch)])
+				}
+			})
 			if err != nil {
 				return err
 			}
-			for _, r := range measured {
-				printNetworkRow(table, r, reference[r.Network][r.Task][strconv.Itoa(r.Batch)])
-			}
-			rows = append(rows, measured...)
 		}
 	}
 	if c.JSON {
 		return json.NewEncoder(g.Stdout).Encode(rows)
 	}
-	return table.Flush()
+	return nil
 }
 
-// measure runs one network on one backend.
-func (c *benchNetworksCmd) measure(ctx context.Context, g *globals, backendName, name string) ([]speed.Row, error) {
+// networkRow is the layout of the table.
+const networkRow = "%-22s  %-8s  %-7s  %5v  %8v  %12v  %16v  %5v"
+
+// measure runs one network on one backend and hands over what it measures.
+func (c *benchNetworksCmd) measure(ctx context.Context, g *globals, backendName, name string, done func(speed.Row)) error {
 	d, err := network.Preset(name)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	b, err := backend.New(backendName)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer b.Finalize()
-	var rows []speed.Row
+	bar := progress.New(g.Stderr, name+" on "+backendName, int64(len(c.Tasks)*len(c.Batch)), g.Quiet)
+	defer bar.Close()
 	for _, task := range c.Tasks {
 		for _, batch := range c.Batch {
-			if !g.Quiet {
-				fmt.Fprintf(g.Stderr, "%s on %s: %s, batch %d\n", name, backendName, task, batch)
-			}
 			r, err := speed.Measure(ctx, b, d, speed.Task(task), batch, c.Seconds)
 			if err != nil {
-				return nil, err
+				return err
 			}
 			r.Backend = backendName
-			rows = append(rows, r)
+			done(r)
+			bar.Add(1)
 		}
 	}
-	return rows, nil
+	return nil
 }
 
 // printNetworkRow prints a row beside PyTorch's figure, 0 where there is none.
-func printNetworkRow(table *tabwriter.Writer, r speed.Row, pytorch float64) {
-	beside := "-\t-"
+func printNetworkRow(w io.Writer, r speed.Row, pytorch float64) {
+	beside, ratio := "-", "-"
 	if pytorch > 0 {
-		beside = fmt.Sprintf("%.1f\t%.2f", pytorch, r.ImagesPerSecond/pytorch)
+		beside, ratio = fmt.Sprintf("%.1f", pytorch), fmt.Sprintf("%.2f", r.ImagesPerSecond/pytorch)
 	}
-	fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%.1f\t%.1f\t%s\t\n", r.Network, r.Backend, r.Task, r.Batch, r.ImagesPerSecond, 1e3*r.CPU, beside)
+	fmt.Fprintf(w, networkRow+"\n", r.Network, r.Backend, r.Task, r.Batch,
+		fmt.Sprintf("%.1f", r.ImagesPerSecond), fmt.Sprintf("%.1f", 1e3*r.CPU), beside, ratio)
 }

@@ -10,8 +10,8 @@ import (
 const divSize = 3
 
 // divisive divides each unit of x, N×C×H×W and not negative, by a weighted sum over its 3×3
-// neighbourhood in all channels (the paper, section 3.1, after Cirincione, Verrier, Bic et al.,
-// "Implementing divisive normalization in CNNs improves robustness to common image corruptions",
+// neighbourhood in all channels (the paper, Methods, "divisive normalization"; after Cirincione,
+// Verrier, Bic et al., "Implementing divisive normalization in CNNs improves robustness to common image corruptions",
 // SVRHM 2022; Heeger, "Normalization of cell responses in cat striate cortex", 1992):
 //
 //	y = x/(conv(x, K, zero padding 1) + |bias|)

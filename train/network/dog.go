@@ -18,7 +18,7 @@ func dogChannels(width int) int { return width / 4 }
 // dog filters the first quarter of the channels of x, N×C×H×W, with differences of Gaussians and
 // passes the others unchanged, in the original order.
 //
-// It stands for centre–surround antagonism (the paper, section 3.1; after Hasani, Soleymani and
+// It stands for centre–surround antagonism (the paper, Methods, "center-surround antagonism"; after Hasani, Soleymani and
 // Aghajan, "Surround modulation: a bio-inspired connectivity structure for convolutional neural
 // networks", NeurIPS 2019). Each of the P² pairs of P = C/4 output and input channels has a 5×5
 // kernel of three parameters, shaped P²×1×1, pair P·out + in. With d the squared distance from the

@@ -12,7 +12,7 @@ const localTaps = 9
 //
 //	y[n,o,p] = Σ over c and the 9 offsets t of x[n,c,p+t]·weight[p, I·t + c, o]
 //
-// It stands for receptive fields that differ between positions of V1 (the paper, section 3.1,
+// It stands for receptive fields that differ between positions of V1 (the paper, Methods,
 // "local receptive fields"). weight is (H·W)×(9·I)×O, see [Parameter.VariableShape]; the sum is one
 // matrix product per position, all in one batch. Initially the weights are standard normal, without
 // regard to fan-in, as in the authors' code: the batch normalisation behind takes the scale out.

@@ -30,7 +30,7 @@ func polarGrid(side int) (rings, wedges int) {
 
 // polar resamples x, N×C×S×S, in log-polar coordinates to N×C×(S/2)×(S/2): rows are distance from the
 // centre, columns angle. It stands for cortical magnification, the larger share of V1 that the
-// centre of gaze takes (the paper, section 3.1; polar sampling after Esteves et al., "Polar
+// centre of gaze takes (the paper, Methods, "cortical magnification"; polar sampling as in Esteves et al., "Polar
 // transformer networks", ICLR 2018). The map is linear and fixed, one (S/2)²×S² matrix for every
 // channel, see [PolarMatrix]; there is nothing to learn.
 func (b *builder) polar(x *graph.Node) *graph.Node {

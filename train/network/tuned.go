@@ -8,8 +8,10 @@ import (
 
 // tuned divides each unit of x, N×C×H×W and not negative, by a weighted sum of the units of all
 // channels at its position, whose weights are a Gaussian of the distance on a ring of channels (the
-// paper, section 3.1, "tuned normalization"; after Burg et al., "Learning divisive normalization in
-// primary visual cortex", PLOS Computational Biology 2021, and Das, ICCV 2021 workshops):
+// paper, Methods, "tuned normalization"; the normalisation pool of a neuron prefers neurons of certain
+// tuning: Ni, Ray and Maunsell, "Tuned normalization explains the size of attention modulations",
+// Neuron 2012; Burg et al., "Learning divisive normalization in primary visual cortex", PLOS
+// Computational Biology 2021):
 //
 //	y = x/(W·x + 1)
 //	W[o,i] = G[o,i]/Σ_o G[o,i],   G[o,i] = exp(−D²/2s²)/(2.5066·s),   s = max(sigmas[i], 0.5)
