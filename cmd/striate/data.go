@@ -21,6 +21,7 @@ type dataCmd struct {
 	Export dataExportCmd `cmd:"" help:"Turn a recording in the folder form into one .nc (netCDF-3) or .npz file."`
 
 	Gratings dataGratingsCmd `cmd:"" help:"Describe the orientation tuning of neurons recorded with gratings."`
+	Reports  dataReportsCmd  `cmd:"" help:"Put reports of predictivity into one table and figure."`
 }
 
 type dataFetchCmd struct {

@@ -10,6 +10,7 @@ import (
 
 	"gonum.org/v1/gonum/mat"
 
+	"striate/analysis"
 	"striate/analysis/predictivity"
 	"striate/internal/fault"
 	"striate/internal/jsonnum"
@@ -321,4 +322,24 @@ func (rep *Report) Summary() string {
 		}
 	}
 	return s
+}
+
+// PredictNetwork shows the stimuli of the recording to the network and predicts the neurons from its
+// responses, with the splits that fit the recording (DefaultSplits).
+func PredictNetwork(ctx context.Context, net analysis.Network, r *Recording, view View, o Options, step func(int)) (*Report, error) {
+	splits, err := DefaultSplits(r, o.Seed)
+	if err != nil {
+		return nil, err
+	}
+	features, err := NetworkFeatures(ctx, net, r, view, step)
+	if err != nil {
+		return nil, err
+	}
+	defer features.Close()
+	return Predict(ctx, features, r, splits, o)
+}
+
+// DefaultOptions are PLS of 25 components, ten divisions for the ceiling, seed 1, and the control.
+func DefaultOptions() Options {
+	return Options{Method: predictivity.PLS{Components: 25}, Divisions: 10, Seed: 1, Control: true}
 }
