@@ -89,6 +89,9 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(mapped.units) == 0 {
+		return nil, r.noField(nil)
+	}
 	if err := r.preflight(len(mapped.units)); err != nil {
 		return nil, err
 	}
@@ -99,7 +102,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	m := &v1score.Measurement{Fields: v1score.Fields(blank, peaks, true)}
 	m.InField = v1score.InField(m.Fields)
 	if len(m.InField) == 0 {
-		return nil, fault.Invalidf("layer %s of %s: %w; %s", r.Layer, r.Model, v1score.ErrNoField, r.fieldAdvice(m.Fields))
+		return nil, r.noField(m.Fields)
 	}
 	if err := r.preflightMeasured(len(mapped.units), len(m.InField)); err != nil {
 		return nil, err
@@ -172,24 +175,22 @@ func (r *run) drawn() int {
 	return r.total
 }
 
-// fieldAdvice says what a user can do about a population without a receptive field at the stimuli.
-func (r *run) fieldAdvice(fields []v1score.Field) string {
-	silent := 0
+// noField says that no unit has its receptive field at the stimuli, and what a user can do about it.
+func (r *run) noField(fields []v1score.Field) error {
+	driven := 0
 	for _, f := range fields {
-		if math.IsNaN(f.Y) {
-			silent++
+		if !math.IsNaN(f.Y) {
+			driven++
 		}
 	}
-	if len(fields) == 0 {
-		return "no unit sees the place at all: is the field of view right?"
+	advice := fmt.Sprintf("%d of the %d units respond to gratings elsewhere: is the field of view of %g degrees right?", driven, len(fields), r.Degrees)
+	switch {
+	case r.chosen != nil:
+		advice = fmt.Sprintf("of the %d units drawn, %d can see the place and %d respond to gratings: draw more with --units, or leave it out", len(r.chosen), len(fields), driven)
+	case driven == 0:
+		advice = fmt.Sprintf("none of the %d units that can see the place responds to any grating", len(fields))
 	}
-	if silent == len(fields) {
-		return fmt.Sprintf("none of the %d units responds to any grating", len(fields))
-	}
-	if r.chosen != nil {
-		return fmt.Sprintf("%d of the %d units drawn respond to gratings elsewhere: draw more with --units, or leave it out", len(fields)-silent, len(fields))
-	}
-	return fmt.Sprintf("%d of the %d units respond to gratings elsewhere: is the field of view of %g degrees right?", len(fields)-silent, len(fields), r.Degrees)
+	return fault.Invalidf("layer %s of %s: %w; %s", r.Layer, r.Model, v1score.ErrNoField, advice)
 }
 
 // measure shows the sets to the units in the field, one after another, and fills in the
