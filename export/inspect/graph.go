@@ -120,6 +120,15 @@ func (op *Operation) FullName() string {
 	return op.Domain + "." + op.Op
 }
 
+// forget drops the values of large constants, which only the comparison needs.
+func (g *Graph) forget() {
+	for _, t := range g.Tensors() {
+		if t.Constant != nil && t.Constant.Len() > maxNumbers {
+			t.Constant.values = nil
+		}
+	}
+}
+
 func (g *Graph) byName() map[string]*Tensor {
 	names := map[string]*Tensor{}
 	for _, t := range g.Tensors() {

@@ -82,7 +82,9 @@ func join(a, b reach) reach {
 		return b
 	case b.kind == scattered:
 		return unknownReach("branches in which positions are ordered differently meet", bothAxes(a, b)...)
-	case !slices.Equal(a.axes, b.axes) || a.stride != b.stride:
+	case !slices.Equal(a.axes, b.axes):
+		return unknownReach("branches in which rows and columns lie along different axes meet", bothAxes(a, b)...)
+	case a.stride != b.stride:
 		return unknownReach("branches with receptive fields of different strides meet", bothAxes(a, b)...)
 	}
 	first := min(a.first, b.first)

@@ -204,19 +204,21 @@ func (r *Report) fill(data []byte, model *onnx.Model, c card.Card) error {
 }
 
 // read decodes the bytes a second time and compares.
-func read(data []byte, model *onnx.Model) (*Graph, Decoder) {
+func read(data []byte, model *onnx.Model) (g *Graph, d Decoder) {
 	own := graphOf(model)
 	g, err := decodeSecond(data)
-	if err != nil {
-		annotate(own, model)
-		return own, Decoder{Note: "could not read: " + strings.Join(strings.Fields(err.Error()), " ")}
+	switch {
+	case err != nil:
+		g, d.Note = own, "could not read: "+strings.Join(strings.Fields(err.Error()), " ")
+	default:
+		if err := differences(g, own); err != nil {
+			g, d.Note = own, "reads the file otherwise: "+err.Error()
+		}
 	}
-	if err := differences(g, own); err != nil {
-		annotate(own, model)
-		return own, Decoder{Note: "reads the file otherwise: " + err.Error()}
-	}
+	d.Agree = g != own
 	annotate(g, model)
-	return g, Decoder{Agree: true}
+	g.forget()
+	return g, d
 }
 
 func describe(values []onnx.Value) []TensorInfo {

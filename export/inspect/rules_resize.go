@@ -125,7 +125,7 @@ func (c *call) factors(rank int) (factors []float64, sizes []int) {
 				return nil, nil
 			}
 			if sizes[i] >= 0 {
-				sizes[i] = int(math.Floor(float64(sizes[i]) * f))
+				sizes[i] = int(float32(sizes[i]) * float32(f)) // in float32, as the standard does
 			}
 		}
 		return factors, sizes

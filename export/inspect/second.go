@@ -12,9 +12,9 @@ import (
 	"striate/export/onnx"
 )
 
-// maxSecond is the size of the largest file that onnx-go is given: it takes about five times the
-// file's size in memory.
-const maxSecond = 1 << 30
+// maxSecond is the size of the largest file that onnx-go is given: reading a file both ways takes
+// eight times its size in memory.
+const maxSecond = 640 << 20
 
 // decodeSecond reads a file with onnx-go. Names of operators' domains, types and shapes of inner
 // tensors, which onnx-go does not hand on, are left out.
