@@ -19,12 +19,12 @@ import (
 // tiny is a network of the reference: (v − 0.5)/0.5, then a linear layer, or a 3×3 convolution of
 // stride 2 and padding 1, ReLU and a linear layer; gradients by hand, in double precision.
 type tiny struct {
-	shape                    Shape
-	kernel, kernelBias       []float64 // nil without a convolution
-	filters                  int
-	weight, bias             []float64
-	calls                    int
-	hidden, before, gradient []float64
+	shape              Shape
+	kernel, kernelBias []float64 // nil without a convolution
+	filters            int
+	weight, bias       []float64
+	calls              int
+	before             []float64 // of the convolution, before ReLU
 }
 
 func (m *tiny) Shape() Shape { return m.shape }

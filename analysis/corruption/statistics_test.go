@@ -4,7 +4,6 @@ import (
 	"archive/zip"
 	"encoding/csv"
 	"encoding/json"
-	"fmt"
 	"io"
 	"math"
 	"math/cmplx"
@@ -161,7 +160,7 @@ func (o *observed) compare(t *testing.T, ref reference, mean, std []float64) {
 	require.LessOrEqual(t, distance, 0.05, "histogram")
 	ratio := stat.Mean(o.std, nil) / ref.MeanStd
 	require.Truef(t, 0.85 <= ratio && ratio <= 1.15, "spread over runs: ratio %v", ratio)
-	t.Log(fmt.Sprintf("share %.4f z %.2f slope %+.3f histogram %.4f spread %.3f", share, z, o.slope-ref.Slope, distance, ratio))
+	t.Logf("share %.4f z %.2f slope %+.3f histogram %.4f spread %.3f", share, z, o.slope-ref.Slope, distance, ratio)
 }
 
 // TestOnPhotographs compares the mean size of the change over 32 photographs with a table made by
