@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"sync"
 )
 
 // The texture set: every family of textures in several samples, each with noise of the same
@@ -114,20 +115,27 @@ func (a Aperture) Apply(dst, src []uint8) {
 		panic("stimulus: texture of another size")
 	}
 	Fill(dst, Gray)
-	const radius = TexturePixels / 2
-	middle := a.Pixels/2 + a.shift
+	corner := a.Pixels/2 + a.shift - TexturePixels/2
+	mask := apertureMask()
 	for y := range TexturePixels {
-		v := y - radius
-		out := dst[(middle+v)*a.Pixels+middle-radius:]
+		out := dst[(corner+y)*a.Pixels+corner:]
 		for x := range TexturePixels {
-			u := x - radius
-			square := u*u + v*v
-			if square >= radius*radius {
-				continue
-			}
-			mask := 0.5 * (1 + math.Cos(math.Sqrt(float64(square))/radius*math.Pi))
-			level := float64((float64(src[y*TexturePixels+x]) - Gray) * mask)
+			at := y*TexturePixels + x
+			level := float64((float64(src[at]) - Gray) * mask[at])
 			out[x] = uint8(level + Gray)
 		}
 	}
 }
+
+// apertureMask is half a period of a cosine over the distance from the middle, 0 beyond the edge.
+var apertureMask = sync.OnceValue(func() []float64 {
+	const radius = TexturePixels / 2
+	mask := make([]float64, TexturePixels*TexturePixels)
+	for i := range mask {
+		v, u := i/TexturePixels-radius, i%TexturePixels-radius
+		if square := u*u + v*v; square < radius*radius {
+			mask[i] = 0.5 * (1 + math.Cos(math.Sqrt(float64(square))/radius*math.Pi))
+		}
+	}
+	return mask
+})

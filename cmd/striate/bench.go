@@ -10,4 +10,5 @@ type benchCmd struct {
 	Serve        benchServeCmd        `cmd:"" help:"HTTP queries beside bare runs of the network."`
 	Predictivity benchPredictivityCmd `cmd:"" help:"Cross-validated PLS, beside scikit-learn."`
 	Corruptions  benchCorruptionsCmd  `cmd:"" help:"Corruptions of one image, beside the reference programs."`
+	Properties   benchPropertiesCmd   `cmd:"" help:"Stimuli, V1 properties and their similarity, beside the reference in Python."`
 }

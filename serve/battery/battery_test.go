@@ -310,11 +310,10 @@ func TestTextures(t *testing.T) {
 		pix := make([]uint8, size*size)
 		for i := range pix {
 			y, x := i/size, i%size
-			v := 128 + 100*math.Sin(float64(x*id.Family)/20+float64(id.Sample))*math.Cos(float64(y*id.Sample)/15)
+			pix[i] = uint8(x*id.Family + y*id.Sample)
 			if id.Type == stimulus.Noise {
-				v = 128 + 60*math.Sin(float64(x+y*id.Family)/9+float64(id.Sample))
+				pix[i] = uint8(96 + (x*y*id.Family+y*id.Sample)%64)
 			}
-			pix[i] = uint8(v)
 		}
 		var b bytes.Buffer
 		require.NoError(t, e.Encode(&b, pix, size, size))
