@@ -42,11 +42,11 @@ func TestSchedules(t *testing.T) {
 	for step, want := range map[int]float64{0: 0.1, 599: 0.1, 600: 0.01, 799: 0.01, 800: 0.001, 999: 0.001} {
 		require.InDelta(t, want, s.rate(step), 1e-12)
 	}
-	// Free adversarial training: 90 epochs with steps at 30 and 60 become 23 passes with steps at 8 and 15.
+	// Free adversarial training: 90 epochs with steps at 30 and 60 become 23 passes with steps at 8 and 16.
 	c.Adversarial, c.Milestones = run.Adversarial{Method: Free, Replays: 4}, []int{30, 60}
 	require.Equal(t, 23, passes(90, c))
 	s.epochs = 23
-	for epoch, want := range map[int]float64{7: 0.1, 8: 0.01, 14: 0.01, 15: 0.001} {
+	for epoch, want := range map[int]float64{7: 0.1, 8: 0.01, 15: 0.01, 16: 0.001} {
 		require.InDelta(t, want, s.rate(10*epoch), 1e-12)
 	}
 	c.Schedule, c.LR = Cyclic, 0.2

@@ -31,8 +31,11 @@ func (s schedule) rate(step int) float64 {
 		return s.config.LR * math.Max(0, 1-math.Abs(float64(step)-half)/half)
 	}
 	lr := s.config.LR
+	reached, before := 0, 0
 	for _, m := range s.config.Milestones {
-		if step/s.stepsPerEpoch >= passes(m, s.config) {
+		reached += passes(m-before, s.config)
+		before = m
+		if step/s.stepsPerEpoch >= reached {
 			lr *= s.config.Gamma
 		}
 	}
@@ -40,8 +43,9 @@ func (s schedule) rate(step int) float64 {
 }
 
 // passes converts a number of epochs to passes through the data. Free adversarial training replays
-// every minibatch, so its epochs count as many times as there are replays, rounded up, as in the
-// reference (Shafahi et al. 2019).
+// every minibatch, so its epochs count as many times as there are replays: their number, and that
+// between two milestones, are divided by the replays and rounded up, as in the reference (Shafahi et al.
+// 2019).
 func passes(epochs int, c *run.Config) int {
 	if c.Adversarial.Method != Free {
 		return epochs

@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -232,31 +234,43 @@ func detect(data, split string, size int) (string, error) {
 	return string(dataset.Detect(s, size)), nil
 }
 
+// settings are what flags set in a configuration, each on its own, by the name of the flag.
+var settings = map[string]func(*runfolder.Config) any{
+	"mode":         func(c *runfolder.Config) any { return c.Mode },
+	"batch":        func(c *runfolder.Config) any { return c.Batch },
+	"lr":           func(c *runfolder.Config) any { return c.LR },
+	"schedule":     func(c *runfolder.Config) any { return c.Schedule },
+	"milestones":   func(c *runfolder.Config) any { return c.Milestones },
+	"gamma":        func(c *runfolder.Config) any { return c.Gamma },
+	"momentum":     func(c *runfolder.Config) any { return c.Momentum },
+	"weight-decay": func(c *runfolder.Config) any { return c.WeightDecay },
+	"seed":         func(c *runfolder.Config) any { return c.Seed },
+	"transform":    func(c *runfolder.Config) any { return c.Transform },
+	"precision":    func(c *runfolder.Config) any { return c.Precision },
+	"accumulate":   func(c *runfolder.Config) any { return c.Accumulate },
+	"drop-last":    func(c *runfolder.Config) any { return c.DropLast },
+	"adversarial":  func(c *runfolder.Config) any { return c.Adversarial.Method },
+	"epsilon":      func(c *runfolder.Config) any { return c.Adversarial.Epsilon },
+	"attack-step":  func(c *runfolder.Config) any { return c.Adversarial.Step },
+	"attack-steps": func(c *runfolder.Config) any { return c.Adversarial.Steps },
+	"replays":      func(c *runfolder.Config) any { return c.Adversarial.Replays },
+	"network":      func(c *runfolder.Config) any { return strings.TrimSuffix(c.Network.Name, "+") },
+	"size":         func(c *runfolder.Config) any { return c.Network.Size },
+	"width":        func(c *runfolder.Config) any { return c.Network.Width },
+	"blocks":       func(c *runfolder.Config) any { return c.Network.Blocks },
+	"pool":         func(c *runfolder.Config) any { return c.Network.Pool },
+	"dog":          func(c *runfolder.Config) any { return c.Network.DoG },
+}
+
 // agree refuses flags that contradict the run that goes on.
 func agree(old, fresh *runfolder.Config, given map[string]bool) error {
-	network := func(c *runfolder.Config) any {
-		d := c.Network
-		d.Classes = 0
-		return d
-	}
-	values := map[string]func(*runfolder.Config) any{
-		"mode": func(c *runfolder.Config) any { return c.Mode }, "batch": func(c *runfolder.Config) any { return c.Batch },
-		"lr": func(c *runfolder.Config) any { return c.LR }, "schedule": func(c *runfolder.Config) any { return c.Schedule },
-		"milestones": func(c *runfolder.Config) any { return c.Milestones }, "gamma": func(c *runfolder.Config) any { return c.Gamma },
-		"momentum": func(c *runfolder.Config) any { return c.Momentum }, "weight-decay": func(c *runfolder.Config) any { return c.WeightDecay },
-		"seed": func(c *runfolder.Config) any { return c.Seed }, "precision": func(c *runfolder.Config) any { return c.Precision },
-		"accumulate": func(c *runfolder.Config) any { return c.Accumulate }, "drop-last": func(c *runfolder.Config) any { return c.DropLast },
-		"adversarial": func(c *runfolder.Config) any { return c.Adversarial }, "epsilon": func(c *runfolder.Config) any { return c.Adversarial.Epsilon },
-		"attack-step": func(c *runfolder.Config) any { return c.Adversarial.Step }, "replays": func(c *runfolder.Config) any { return c.Adversarial.Replays },
-		"attack-steps": func(c *runfolder.Config) any { return c.Adversarial.Steps },
-		"network":      network, "width": network, "blocks": network, "size": network, "pool": network, "v1": network, "norm": network, "dog": network,
-	}
-	if given["transform"] && fresh.Transform != "auto" {
-		values["transform"] = func(c *runfolder.Config) any { return c.Transform }
-	}
-	for flag, value := range values {
-		if was, is := value(old), value(fresh); given[flag] && !reflect.DeepEqual(was, is) {
-			return fault.Misusef("--%s contradicts the run that goes on: leave it out, or start another run with another --out", flag)
+	for _, flag := range slices.Sorted(maps.Keys(given)) {
+		value, ok := settings[flag]
+		if !ok || flag == "transform" && fresh.Transform == "auto" {
+			continue
+		}
+		if was, is := value(old), value(fresh); !reflect.DeepEqual(was, is) {
+			return fault.Misusef("--%s is %v, but %v in the run that goes on: leave it out, or start another run with another --out", flag, is, was)
 		}
 	}
 	return nil

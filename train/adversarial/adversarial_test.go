@@ -80,7 +80,7 @@ func (r reference) logits(scope *model.Scope, pixels *graph.Node) *graph.Node {
 	}
 	x = graph.Reshape(x, x.Shape().Dimensions[0], -1)
 	last := len(r.initial) - 2
-	return graph.Add(graph.DotGeneral(x, []int{1}, nil, p(last), []int{1}, nil), graph.ExpandDims(p(last+1), 0))
+	return graph.Add(graph.DotGeneral(x, []int{1}, nil, p(last), []int{1}, nil), graph.InsertAxes(p(last+1), 0))
 }
 
 func crossEntropy(labels, logits *graph.Node) *graph.Node {

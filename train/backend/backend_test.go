@@ -126,6 +126,32 @@ func TestLoweredConvolutionsEqualThePlainBackend(t *testing.T) {
 	})
 }
 
+// TestLoweredMaxPoolingEqualsThePlainBackend, bit for bit: a maximum does not round.
+func TestLoweredMaxPoolingEqualsThePlainBackend(t *testing.T) {
+	plain, err := gobackend.New("ops_sequential")
+	require.NoError(t, err)
+	rapid.Check(t, func(t *rapid.T) {
+		window, stride, pad := rapid.IntRange(1, 3).Draw(t, "window"), rapid.IntRange(1, 3).Draw(t, "stride"), 0
+		if window > 1 {
+			pad = rapid.IntRange(0, window-1).Draw(t, "pad")
+		}
+		x := random(4, 2, 3, rapid.IntRange(3, 9).Draw(t, "h"), rapid.IntRange(3, 9).Draw(t, "w"))
+		run := func(b compute.Backend) []float64 {
+			exec, err := graph.NewExec(b, func(x *graph.Node) *graph.Node {
+				return graph.MaxPool(x).ChannelsAxis(timage.ChannelsFirst).Window(window).Strides(stride).
+					PaddingPerDim([][2]int{{pad, pad}, {pad, pad}}).Done()
+			})
+			require.NoError(t, err)
+			local, err := x.LocalClone()
+			require.NoError(t, err)
+			y, err := exec.Call1(local)
+			require.NoError(t, err)
+			return tensors.MustCopyFlatData[float64](y)
+		}
+		require.Equal(t, run(plain), run(backend.Lower(plain)))
+	})
+}
+
 func TestControlFlowPassesThrough(t *testing.T) {
 	b, err := backend.New("go")
 	require.NoError(t, err)

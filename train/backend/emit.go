@@ -63,20 +63,29 @@ func (e *emitter) concatenate(axis int, parts ...compute.Value) compute.Value {
 
 // pad adds zeros; it does nothing where none are asked for.
 func (e *emitter) pad(x compute.Value, axes ...compute.PadAxis) compute.Value {
+	return e.padWith(0, x, axes...)
+}
+
+// padWith adds elements of a value.
+func (e *emitter) padWith(value float64, x compute.Value, axes ...compute.PadAxis) compute.Value {
 	if !slices.ContainsFunc(axes, func(a compute.PadAxis) bool { return a != compute.PadAxis{} }) {
 		return x
 	}
 	return e.do(func(f compute.Function) (compute.Value, error) {
-		zero, err := e.f.zero(e.dtype)
+		fill, err := e.f.scalar(e.dtype, value)
 		if err != nil {
 			return nil, err
 		}
-		return f.Pad(x, zero, axes...)
+		return f.Pad(x, fill, axes...)
 	})
 }
 
 func (e *emitter) add(x, y compute.Value) compute.Value {
 	return e.do(func(f compute.Function) (compute.Value, error) { return f.Add(x, y) })
+}
+
+func (e *emitter) max(x, y compute.Value) compute.Value {
+	return e.do(func(f compute.Function) (compute.Value, error) { return f.Max(x, y) })
 }
 
 // dot is the matrix product over one axis of each operand, batched over axis 0 if batched.

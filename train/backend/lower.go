@@ -46,10 +46,16 @@ type function struct {
 	compute.Function
 	builder *builder
 	parent  *function
-	zeros   map[dtypes.DType]compute.Value
+	scalars map[scalar]compute.Value // constants made so far
 	// reversed remembers what Reverse was applied to, because the gradient of a convolution for its
 	// input asks for a convolution with the reversed kernel, where the kernel itself serves better.
 	reversed map[compute.Value]reversal
+}
+
+// scalar is a constant.
+type scalar struct {
+	dtype dtypes.DType
+	value float64
 }
 
 type reversal struct {
@@ -59,7 +65,7 @@ type reversal struct {
 
 func newFunction(b *builder, parent *function, inner compute.Function) *function {
 	return &function{Function: inner, builder: b, parent: parent,
-		zeros: map[dtypes.DType]compute.Value{}, reversed: map[compute.Value]reversal{}}
+		scalars: map[scalar]compute.Value{}, reversed: map[compute.Value]reversal{}}
 }
 
 func (f *function) Builder() compute.Builder { return f.builder }
@@ -128,20 +134,21 @@ func (f *function) Reverse(x compute.Value, axes ...int) (compute.Value, error) 
 	return y, err
 }
 
-// zero is the constant 0.
-func (f *function) zero(dtype dtypes.DType) (compute.Value, error) {
-	if z, ok := f.zeros[dtype]; ok {
-		return z, nil
+// scalar is a constant of a float type.
+func (f *function) scalar(dtype dtypes.DType, value float64) (compute.Value, error) {
+	key := scalar{dtype, value}
+	if v, ok := f.scalars[key]; ok {
+		return v, nil
 	}
-	var flat any = []float32{0}
+	var flat any = []float32{float32(value)}
 	if dtype == dtypes.Float64 {
-		flat = []float64{0}
+		flat = []float64{value}
 	}
-	z, err := f.Constant(flat)
+	v, err := f.Constant(flat)
 	if err == nil {
-		f.zeros[dtype] = z
+		f.scalars[key] = v
 	}
-	return z, err
+	return v, err
 }
 
 // ConvGeneral lowers what it can and leaves the rest to the inner backend.

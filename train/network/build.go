@@ -123,7 +123,7 @@ func (b *builder) forward(x *graph.Node) {
 // head is the linear classifier: N×features to N×classes.
 func (b *builder) head(x *graph.Node) *graph.Node {
 	y := b.dot(x, []int{1}, nil, b.variable("fc.weight"), []int{1}, nil)
-	return graph.Add(y, graph.ExpandDims(b.variable("fc.bias"), 0))
+	return graph.Add(y, graph.InsertAxes(b.variable("fc.bias"), 0))
 }
 
 // block is a bottleneck block, with its components where spec is given: 1×1 convolution, spatial

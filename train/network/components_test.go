@@ -17,8 +17,7 @@ import (
 // component is one of the five with what its golden needs.
 type component struct {
 	name  string
-	lo    float64 // of the input stream, whose span is 2; below 0 is cut off for relu inputs
-	relu  bool
+	relu  bool // the input is max(0, 2u−1) instead of 2u−1
 	apply func(c network.Components, x *graph.Node) *graph.Node
 	aux   map[string]func(c network.Components) *graph.Node // further tensors of the golden
 	names map[string]string                                 // variable of a parameter

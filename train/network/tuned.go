@@ -29,7 +29,7 @@ func (b *builder) tuned(x *graph.Node, prefix string) *graph.Node {
 func (b *builder) tunedKernel(prefix string) *graph.Node {
 	channels := expansion * b.d.Width
 	distance := b.constant(channelDistances(channels), channels, channels)
-	s := graph.ExpandDims(graph.MaxScalar(b.variable(prefix+"sigmas"), 0.5), 0)
+	s := graph.InsertAxes(graph.MaxScalar(b.variable(prefix+"sigmas"), 0.5), 0)
 	gauss := graph.Div(
 		graph.Exp(graph.Neg(graph.Div(graph.Square(distance), graph.MulScalar(graph.Square(s), 2)))),
 		graph.MulScalar(s, 2.5066))
