@@ -115,10 +115,7 @@ func (s *session) spread(ds gomlx.Dataset, inputs, labels int) (gomlx.Dataset, e
 func (s *session) feed() (gomlx.Dataset, error) {
 	ds := s.training.Training(s.at.Step * s.options.Devices)
 	if onAccelerator(s.backend) && s.options.Devices == 1 {
-		var err error
-		if ds, err = mldata.NewOnDevice(s.backend, ds, 2, 0); err != nil {
-			return nil, fmt.Errorf("send images ahead: %w", err)
-		}
+		ds = dataset.OnDevice(ds, s.backend, 2)
 	}
 	s.timed = &dataset.Timed{Dataset: ds}
 	inputs := 1 + len(s.learner.draws())

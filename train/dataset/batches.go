@@ -71,7 +71,7 @@ func (l *Loader) Training(from int) train.Dataset {
 			}
 		}
 	}}
-	return gomlx.Buffer(drawn, 2)
+	return sequence{TrainingSpec, ahead(drawn.Iter(), 2, nil)}
 }
 
 // replay yields a batch Repeat times, with its draws, leaving out what comes before from.
@@ -137,7 +137,7 @@ func (l *Loader) Validation() train.Dataset {
 			}
 		}
 	}}
-	return gomlx.Buffer(gomlx.ParallelMapOnHost(plans, l.decodeValidation).WithParallelism(l.options.Workers), 2)
+	return gomlx.ParallelMapOnHost(plans, l.decodeValidation).WithParallelism(l.options.Workers)
 }
 
 func (l *Loader) validationBatches() int {

@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"striate/internal/fault"
+	"striate/train/backend"
 )
 
 // alwaysTooLarge is a random source under which no crop fits: areas near the whole, extreme ratios.
@@ -284,6 +285,19 @@ func TestRepeatAndDraws(t *testing.T) {
 	laterImages, laterDraws := read(4, 2)
 	require.Equal(t, images[4:], laterImages)
 	require.Equal(t, draws[4:], laterDraws)
+}
+
+// Batches sent ahead to a backend are those of the loader, and a reader may leave at any time.
+func TestOnDevice(t *testing.T) {
+	b, err := backend.New("go")
+	require.NoError(t, err)
+	split := openSplit(t, folder(t, twoClasses(t)), "train")
+	l := NewLoader(split, Options{Batch: 2, Size: 8, Transform: Tiny})
+	want, _ := take(t, l.Training(0), 7)
+	for n := 1; n <= 7; n++ {
+		got, _ := take(t, OnDevice(l.Training(0), b, 2), n)
+		require.Equal(t, want[:n], got)
+	}
 }
 
 // Validation fills its last batch with images of weight 0, and Fill makes up for them.
