@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"striate/analysis/v1score"
 	"striate/internal/npy"
 	"striate/internal/sharedtest"
 )
@@ -144,4 +145,43 @@ func TestDataCommands(t *testing.T) {
 	require.Equal(t, 0, code, stderr)
 	require.Contains(t, out, "a.nc")
 	mustFail(t, 1, "nothing was kept", "data", "fetch", server.URL+"/b.nc", "--sha1", "b9993e364706816aba3e25717850c26c9cd0d89d", "--out", dir)
+}
+
+// With the two assays whose distributions are not published as counts imported, every scored
+// property has a score.
+func TestImportedPropertiesScoreAll(t *testing.T) {
+	responses := sharedtest.Path(t, "golden/v1bench/dev/responses")
+	dir := t.TempDir()
+	macaque, properties, similarity := filepath.Join(dir, "macaque"), filepath.Join(dir, "p.csv"), filepath.Join(dir, "s.json")
+	assemblies, err := filepath.Glob("../../internal/neural/testdata/assy_*.nc")
+	require.NoError(t, err)
+	for _, args := range [][]string{
+		append([]string{"data", "import", "--out", macaque}, assemblies...),
+		{"properties", "--responses", responses, "--out", properties},
+		{"similarity", "--properties", properties, "--distributions", filepath.Join(macaque, "properties.csv"), "--resamples", "20", "--out", similarity},
+	} {
+		code, _, stderr := striate(t, args...)
+		require.Equal(t, 0, code, stderr)
+	}
+	data, err := os.ReadFile(similarity)
+	require.NoError(t, err)
+	var report struct {
+		Properties []struct {
+			Assay, Property string
+			Score           *float64
+		}
+	}
+	require.NoError(t, json.Unmarshal(data, &report))
+	scores := map[string]*float64{}
+	for _, p := range report.Properties {
+		scores[p.Assay+p.Property] = p.Score
+	}
+	scored := 0
+	for _, d := range v1score.Published() {
+		if d.Benchmark != "" {
+			require.NotNil(t, scores[string(d.Assay)+d.Property], "%s %s", d.Assay, d.Property)
+			scored++
+		}
+	}
+	require.Equal(t, 22, scored)
 }
