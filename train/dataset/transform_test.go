@@ -67,6 +67,23 @@ func TestTransformsEqualPillow(t *testing.T) {
 	require.Equal(t, 21, modes["L"]+modes["RGB"])
 }
 
+// CMYK and grey JPEG become RGB as in Pillow, and EXIF orientation is not applied, as in torchvision
+// (testdata/kinds.json was made with Pillow 9.4.0: open, convert RGB, resize 16×16 BILINEAR).
+func TestKindsOfJPEG(t *testing.T) {
+	data, err := os.ReadFile("testdata/kinds.json")
+	require.NoError(t, err)
+	var golden map[string]goldenSquare
+	require.NoError(t, json.Unmarshal(data, &golden))
+	require.Len(t, golden, 3)
+	for name, g := range golden {
+		file, err := os.ReadFile("testdata/" + name)
+		require.NoError(t, err)
+		img, err := picture.Decode(file, picture.Limits{})
+		require.NoError(t, err, name)
+		g.same(t, Tiny.cut(img, 16, nil))
+	}
+}
+
 // Area and ratio of random crops follow torchvision's distribution, and extreme images get the
 // largest crop of an allowed ratio.
 func TestRandomBox(t *testing.T) {
