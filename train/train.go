@@ -39,9 +39,6 @@ func trainIn(ctx context.Context, c *run.Config, o Options) (*run.Summary, error
 	if err := s.openData(source); err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(string(o.Folder), 0o755); err != nil {
-		return nil, fmt.Errorf("make folder of the run: %w", err)
-	}
 	if err := s.openStore(); err != nil {
 		return nil, err
 	}
@@ -145,6 +142,9 @@ func (s *session) openStore() error {
 	c.Provenance = provenance.Record{Version: provenance.Version(), Seed: &c.Seed, Device: s.backend.Description(), Runtime: s.backend.Name()}
 	if !o.Resume && o.Folder.Exists() {
 		return fault.Conflictf("%s holds a run already: continue it with --resume, or give another --out", o.Folder)
+	}
+	if err := os.MkdirAll(string(o.Folder), 0o755); err != nil {
+		return fmt.Errorf("make folder of the run: %w", err)
 	}
 	s.store = model.NewStore()
 	var at *position
