@@ -28,19 +28,31 @@ func differences(a, b *Graph) error {
 			return fmt.Errorf("operation %d (%s): %w", i, op.Op, err)
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(theirs)) {
-		t, have := theirs[name].Constant, mine[name]
-		if t == nil && (have == nil || have.Constant == nil) {
-			continue
+	x, y := initialisers(mine), initialisers(theirs)
+	for _, name := range slices.Sorted(maps.Keys(x)) {
+		if y[name] == nil {
+			return fmt.Errorf("initialiser %q is in one only", name)
 		}
-		if have == nil {
-			return fmt.Errorf("initialiser %q is missing", name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(y)) {
+		if x[name] == nil {
+			return fmt.Errorf("initialiser %q is in one only", name)
 		}
-		if err := sameConstant(have.Constant, t); err != nil {
+		if err := sameConstant(x[name], y[name]); err != nil {
 			return fmt.Errorf("initialiser %q: %w", name, err)
 		}
 	}
 	return nil
+}
+
+func initialisers(tensors map[string]*Tensor) map[string]*Constant {
+	found := map[string]*Constant{}
+	for name, t := range tensors {
+		if t.Constant != nil {
+			found[name] = t.Constant
+		}
+	}
+	return found
 }
 
 func sameOperation(a, b *Graph, x, y *Operation) error {
@@ -83,7 +95,7 @@ func namesOf(tensors []*Tensor) []string {
 func sameConstant(x, y *Constant) error {
 	switch {
 	case x == nil || y == nil:
-		return fmt.Errorf("only one has a value")
+		return fmt.Errorf("one has no value")
 	case x.Type != y.Type:
 		return fmt.Errorf("its elements are %s against %s", x.Type, y.Type)
 	case !slices.Equal(x.Shape, y.Shape):

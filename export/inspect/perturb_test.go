@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"striate/export/onnx"
+	"striate/internal/card"
 	"striate/internal/ortlib"
 	"striate/serve/engine"
 )
@@ -66,6 +67,22 @@ func (l lab) last() func(name string, value any) {
 	node := m.Nodes()[len(m.Nodes())-1]
 	return func(name string, value any) { node.Attribute = append(node.Attribute, onnx.Attr(name, value)) }
 }
+
+// finish makes the last tensor the output and returns the file and its report.
+func (l lab) finish(t testing.TB) ([]byte, *Report) {
+	t.Helper()
+	model, err := l.Model()
+	require.NoError(t, err)
+	nodes := model.Nodes()
+	l.Output(nodes[len(nodes)-1].Output[0], onnx.Undefined, nil)
+	data, err := model.Encode()
+	require.NoError(t, err)
+	report, err := Bytes(data)
+	require.NoError(t, err)
+	return data, report
+}
+
+func newLab() lab { return lab{onnx.NewBuilder("net", 17), rand.New(rand.NewPCG(1, 2))} }
 
 // networks of a 3×17×20 image, by the rules they exercise. Those called dense leave no gaps in a
 // receptive field: every pixel of it is seen.
@@ -190,16 +207,9 @@ func TestReceptiveFieldsAreWhatPixelsChange(t *testing.T) {
 	e := testEngine(t)
 	for _, n := range networks {
 		t.Run(n.name, func(t *testing.T) {
-			l := lab{onnx.NewBuilder("net", 17), rand.New(rand.NewPCG(1, 2))}
+			l := newLab()
 			n.build(l, l.Input("image", onnx.Float32, onnx.Shape("N", 3, height, width)))
-			names := l.Names()
-			l.Output(names[len(names)-1], onnx.Undefined, nil)
-			model, err := l.Model()
-			require.NoError(t, err)
-			data, err := model.Encode()
-			require.NoError(t, err)
-			report, err := Bytes(data)
-			require.NoError(t, err)
+			data, report := l.finish(t)
 			j := changes(t, e, data, report, 3, height, width)
 			require.NotEmpty(t, j.layers)
 			for _, layer := range j.layers {
@@ -222,7 +232,7 @@ func changes(t *testing.T, e *engine.Engine, data []byte, r *Report, channels, h
 	j := jacobian{height, width, nil, map[string][2]reach{}, map[string][]bool{}}
 	model, err := onnx.Decode(data)
 	require.NoError(t, err)
-	values, err := infer(r.graph, int(r.Opset[""]), imageOf(model.Inputs(), cardOf(t, model)))
+	values, err := infer(r.graph, int(r.Opset[""]), imageOf(model.Inputs(), card.Card{}))
 	require.NoError(t, err)
 	tensors := r.graph.byName()
 	var names []string
@@ -374,4 +384,54 @@ func unravel(unit int, shape []int) []int {
 		unit /= shape[a]
 	}
 	return index
+}
+
+// The shipped V1 front end: of a pixel's change, exactly the predicted units of every layer know.
+// Pixels lie in a corner, at an edge and inside.
+func TestUnitsOfTheShippedModelSeeTheirField(t *testing.T) {
+	e := testEngine(t)
+	m, err := engine.ReadModel("../../models/voneblock.onnx")
+	require.NoError(t, err)
+	r, err := ReadFile("../../models/voneblock.onnx", card.Override{})
+	require.NoError(t, err)
+	const size, side, channels = 224, 56, 512
+	places := [][2]int{{0, 0}, {0, 113}, {100, 87}, {221, 223}, {150, 12}}
+	images := make([]float32, (1+len(places))*3*size*size)
+	rng := rand.New(rand.NewPCG(5, 6))
+	for i := range 3 * size * size {
+		images[i] = float32(rng.Float64()*2 - 1)
+	}
+	for k, at := range places {
+		image := images[(k+1)*3*size*size : (k+2)*3*size*size]
+		copy(image, images)
+		for c := range 3 {
+			image[(c*size+at[0])*size+at[1]] += 1e6 // the Gabor kernels fade towards their rim
+		}
+	}
+	field := r.LayerOf("v1").Field
+	half := *field.Y.Size / 2
+	sees := func(unit, pixel int) bool {
+		centre := *field.Y.Start + float64(unit)**field.Y.Stride
+		return centre-half <= float64(pixel) && float64(pixel)+1 <= centre+half
+	}
+	var all []float32
+	err = e.Responses(context.Background(), m, []string{"v1"}, engine.Array{Sample: []int{3, size, size}, Data: images}, func(_ int, out []engine.Response) error {
+		all = append(all, out[0].Data...)
+		return nil
+	})
+	require.NoError(t, err)
+	before := all[:channels*side*side]
+	for k, at := range places {
+		after := all[(k+1)*len(before) : (k+2)*len(before)]
+		for y := range side {
+			for x := range side {
+				changed := false
+				for c := range channels {
+					i := (c*side+y)*side + x
+					changed = changed || before[i] != after[i]
+				}
+				require.Equal(t, sees(y, at[0]) && sees(x, at[1]), changed, "unit %d,%d and pixel %v", y, x, at)
+			}
+		}
+	}
 }

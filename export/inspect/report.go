@@ -203,24 +203,6 @@ func (r *Report) fill(data []byte, model *onnx.Model, c card.Card) error {
 	return nil
 }
 
-// read decodes the bytes a second time and compares.
-func read(data []byte, model *onnx.Model) (g *Graph, d Decoder) {
-	own := graphOf(model)
-	g, err := decodeSecond(data)
-	switch {
-	case err != nil:
-		g, d.Note = own, "could not read: "+strings.Join(strings.Fields(err.Error()), " ")
-	default:
-		if err := differences(g, own); err != nil {
-			g, d.Note = own, "reads the file otherwise: "+err.Error()
-		}
-	}
-	d.Agree = g != own
-	annotate(g, model)
-	g.forget()
-	return g, d
-}
-
 func describe(values []onnx.Value) []TensorInfo {
 	list := make([]TensorInfo, len(values))
 	for i, v := range values {

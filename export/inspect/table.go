@@ -125,7 +125,10 @@ func (r *Report) writeLayers(w io.Writer) error {
 	degrees := r.Image != nil && r.Image.Degrees > 0 && r.Image.Height > 0
 	fmt.Fprintln(w)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	columns := []string{"layer", "operator", "shape", "parameters", "RF", "stride", "start"}
+	columns := []string{"layer", "operator", "shape", "parameters"}
+	if r.Image != nil {
+		columns = append(columns, "RF", "stride", "start")
+	}
 	if degrees {
 		columns = append(columns, "RF (deg)", "stride (deg)", "start (deg)")
 	}
