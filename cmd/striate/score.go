@@ -10,6 +10,7 @@ import (
 
 	"striate/internal/atomicfile"
 	"striate/internal/fault"
+	"striate/internal/neural"
 	"striate/internal/progress"
 	"striate/internal/v1data"
 	"striate/serve/battery"
@@ -23,6 +24,7 @@ type scoreCmd struct {
 
 	Layer     string `help:"Layer to score; default: the V1 layer of the model's card." placeholder:"LAYER"`
 	Out       string `help:"Folder for report.json, report.html and properties.csv." required:"" placeholder:"DIR"`
+	Neural    string `help:"Recording in the folder form (docs/predictivity.md), for the predictivity of the layer." placeholder:"DIR"`
 	Textures  string `help:"Folder of the Freeman-Ziemba textures and noise (tex-320x320-im*-smp*.png, noise-…)." placeholder:"DIR"`
 	Units     int    `help:"Draw so many of the layer's units; 0: all." default:"0" placeholder:"N"`
 	UnitsSeed uint32 `help:"Seed of the draw." default:"0"`
@@ -62,6 +64,12 @@ func (c *scoreCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
+	var rec *neural.Recording
+	if c.Neural != "" {
+		if rec, err = neural.ReadFolder(c.Neural); err != nil {
+			return err
+		}
+	}
 	e, err := engine.New(engine.Config{Device: c.Device})
 	if err != nil {
 		return err
@@ -72,6 +80,11 @@ func (c *scoreCmd) Run(ctx context.Context, g *globals) error {
 		return err
 	}
 	options.SetLayer(e, layer)
+	if rec != nil {
+		if options.Predictivity, err = c.predict(ctx, g, layer, rec, options.Degrees); err != nil {
+			return err
+		}
+	}
 	result, err := battery.Run(ctx, options)
 	if err != nil {
 		return err
@@ -114,7 +127,7 @@ func (c *scoreCmd) options(g *globals, m *engine.Model) (battery.Options, error)
 	}
 	o.Made.Parameters = map[string]any{
 		"layer": c.Layer, "degrees": m.Card.Degrees, "units": c.Units, "units_seed": c.UnitsSeed,
-		"textures": c.Textures, "distributions": c.Distributions, "resamples": c.Resamples,
+		"textures": c.Textures, "neural": c.Neural, "distributions": c.Distributions, "resamples": c.Resamples,
 	}
 	return o, nil
 }

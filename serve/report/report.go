@@ -3,6 +3,7 @@ package report
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 
 	"striate/analysis/stimulus"
 	"striate/analysis/v1score"
@@ -51,12 +52,18 @@ type Rates struct {
 // Predictivity is how well the layer predicts recorded neurons.
 type Predictivity struct {
 	Data    string         `json:"data"`
-	Leaf    string         `json:"benchmark,omitempty"` // of the tree of V1 benchmarks that it stands for; empty for other recordings
+	Leaf    string         `json:"benchmark,omitempty"` // of V1 that it stands for; empty for other recordings, which do not enter the mean
 	Neurons int            `json:"neurons"`
 	Score   jsonnum.Number `json:"score"` // median over neurons of Pearson's r, mean over splits
 	Error   jsonnum.Number `json:"error"`
 	Ceiling jsonnum.Number `json:"ceiling"`
-	Ceiled  jsonnum.Number `json:"ceiled_score"`
+	Ceiled  jsonnum.Number `json:"ceiled_score"` // score²/ceiling
+}
+
+// NewPredictivity returns predictivity without a ceiling.
+func NewPredictivity(data string, neurons int, score, err float64) *Predictivity {
+	nan := jsonnum.Number(math.NaN())
+	return &Predictivity{Data: data, Neurons: neurons, Score: jsonnum.Number(score), Error: jsonnum.Number(err), Ceiling: nan, Ceiled: nan}
 }
 
 // Unit is one unit of a layer.
