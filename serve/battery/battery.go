@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -55,6 +56,9 @@ type Options struct {
 	Made     provenance.Record
 }
 
+// gcPercent is how much garbage may gather during a run, in percent of what is in use.
+const gcPercent = 20
+
 // Result is what a run gives.
 type Result struct {
 	Report      report.Report
@@ -69,6 +73,7 @@ type run struct {
 	chosen   []int // units that take part, ascending; nil for all
 	warnings []string
 	store    store
+	memory   []float32 // of the set that is shown
 	view     *stimulus.View
 	done     int
 	images   int
@@ -77,6 +82,9 @@ type run struct {
 
 // Run measures a layer and scores it.
 func Run(ctx context.Context, o Options) (*Result, error) {
+	// Nearly all memory is a few large arrays: the collector's default would let as much garbage
+	// gather beside them before it looks.
+	defer debug.SetGCPercent(debug.SetGCPercent(gcPercent))
 	r, err := newRun(o)
 	if err != nil {
 		return nil, err

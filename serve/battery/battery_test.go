@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -357,4 +358,47 @@ type flat struct{ *patches }
 func (f flat) Units() (channels, height, width int) { return 196, 1, 1 }
 func (f flat) Part(context.Context, int, int, int, int) (analysis.Network, error) {
 	return f, nil
+}
+
+// crowd is a layer of very many units without space, all with their receptive field at the stimuli: the
+// most that a run can have to hold.
+type crowd struct{ patches *patches }
+
+const (
+	crowdUnits = 100_000
+	inField    = 0 // the channel of patches that they repeat
+)
+
+func (c crowd) InputSize() (height, width int)       { return patchInput, patchInput }
+func (c crowd) Units() (channels, height, width int) { return crowdUnits, 1, 1 }
+func (c crowd) Part(context.Context, int, int, int, int) (analysis.Network, error) {
+	return c, nil
+}
+
+func (c crowd) Responses(ctx context.Context, images []uint8, dst []float32) error {
+	count := len(images) / (patchInput * patchInput * 3)
+	few := make([]float32, 4*count)
+	if err := c.patches.Responses(ctx, images, few); err != nil {
+		return err
+	}
+	for i := range dst {
+		dst[i] = few[i/crowdUnits*4+inField] * float32(1+i%crowdUnits%97)
+	}
+	return nil
+}
+
+// BenchmarkMemory scores 100,000 units that are all measured. 1.5 GB of memory are allowed.
+func BenchmarkMemory(b *testing.B) {
+	for b.Loop() {
+		middle := newPatches()
+		middle.rows, middle.cols = [2]int{4, 5}, [2]int{4, 5}
+		o := options(middle)
+		o.Network = crowd{middle}
+		result, err := Run(context.Background(), o)
+		require.NoError(b, err)
+		require.Equal(b, crowdUnits, result.Report.Units.InField)
+	}
+	var u syscall.Rusage
+	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &u))
+	b.ReportMetric(float64(u.Maxrss)/1000, "MB-resident")
 }

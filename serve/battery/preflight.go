@@ -27,7 +27,7 @@ func setBytes(units int) int64 {
 
 // preflight refuses a run whose receptive-field maps cannot fit, before any work.
 func (r *run) preflight(units int) error {
-	need, have := mapBytes(units)+3*batchBytes+spare, r.memory()
+	need, have := mapBytes(units)+3*batchBytes+spare, r.allowed()
 	if need > have {
 		return fault.Unavailablef("the receptive-field maps of %d units need about %d MiB, but %d MiB are there: draw some of the units with --units (the maps of %d would fit)",
 			units, need>>20, have>>20, fitting(have))
@@ -37,7 +37,7 @@ func (r *run) preflight(units int) error {
 
 // preflightMeasured refuses, once it is known how many units look at the stimuli, what cannot fit.
 func (r *run) preflightMeasured(mapped, units int) error {
-	need, have := mapBytes(mapped)+setBytes(units)+3*batchBytes+spare, r.memory()
+	need, have := mapBytes(mapped)+setBytes(units)+3*batchBytes+spare, r.allowed()
 	if need > have {
 		return fault.Unavailablef("%d of %d units look at the stimuli: their responses need about %d MiB, but %d MiB are there: draw some of the units with --units",
 			units, mapped, need>>20, have>>20)
@@ -48,8 +48,8 @@ func (r *run) preflightMeasured(mapped, units int) error {
 // fitting is how many units' maps fit.
 func fitting(have int64) int64 { return max(0, (have-3*batchBytes-spare)/mapBytes(1)) }
 
-// memory is how much the run may take.
-func (r *run) memory() int64 {
+// allowed is how much memory the run may take.
+func (r *run) allowed() int64 {
 	if r.Memory > 0 {
 		return r.Memory
 	}

@@ -162,14 +162,27 @@ func keepLarger(dst, v []float32) {
 	}
 }
 
-// responses shows one set to a population and returns a row a unit.
+// setMemory is where the responses to a set go. All sets but the blank share one place, which is
+// what keeps the memory of a run at that of its largest set.
+func (r *run) setMemory(images, units int) []float32 {
+	if images == 1 {
+		return make([]float32, units)
+	}
+	if r.memory == nil {
+		r.memory = make([]float32, stimulus.SetLen(stimulus.SizeSet)*units)
+	}
+	return r.memory[:images*units]
+}
+
+// responses shows one set to a population and returns a row a unit, which holds until the next set
+// is shown.
 func (r *run) responses(ctx context.Context, p population, name stimulus.SetName, textures [][]uint8) (v1score.Rows, error) {
 	images, n := stimulus.SetLen(name), len(p.index)
 	paint := drawTextures(textures)
 	if name != stimulus.TextureSet {
 		paint = drawSet(name)
 	}
-	rows := v1score.Responses[float32]{Stimuli: images, Data: make([]float32, images*n)}
+	rows := v1score.Responses[float32]{Stimuli: images, Data: r.setMemory(images, n)}
 	chunk := make([]float32, min(images, chunkImages)*n)
 	bad := newBadCount(n)
 	for from := 0; from < images; from += chunkImages {
