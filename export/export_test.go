@@ -179,7 +179,7 @@ func TestUnsupportedOperationIsNamed(t *testing.T) {
 	g := export.Graph{Name: "odd", Store: store, Inputs: []export.Input{{Name: "x", Dims: []int{8}}},
 		Build: func(scope *model.Scope, in []*graph.Node) (outputs, inner []export.Layer) {
 			bias := scope.GetVariable("bn1.bias").NodeValue(in[0])
-			y := graph.Atan2(graph.Add(in[0], graph.ExpandDims(bias, 0)), in[0])
+			y := graph.Atan2(graph.Add(in[0], graph.InsertAxes(bias, 0)), in[0])
 			return []export.Layer{{Name: "y", Node: y}}, nil
 		}}
 	_, err := g.Model()

@@ -89,7 +89,7 @@ func (g Graph) Run(backend compute.Backend, inputs []Tensor) (map[string]Tensor,
 	for i, t := range inputs {
 		args[i] = tensors.FromFlatDataAndDimensions(t.Data, t.Dims...)
 	}
-	results, err := exec.Exec(args...)
+	results, err := exec.Call(args...)
 	if err != nil {
 		return nil, fmt.Errorf("%s on %s: %w", g.Name, backend.Name(), firstLine(err))
 	}

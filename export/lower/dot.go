@@ -40,7 +40,7 @@ func (l *lowering) dot(n *recorder.Node) (*value, error) {
 	a := n.Args.(recorder.Dot)
 	x, y := newSide(n.Inputs[0], a.LeftBatch, a.LeftContracting), newSide(n.Inputs[1], a.RightBatch, a.RightContracting)
 	if k := x.sizes(a.LeftContracting); l.open(k) {
-		return l.overBatch(n, x, y)
+		return nil, l.unsupported(n, "it sums over the images of a batch")
 	}
 	// Without joint axes and with one axis contracted, the left operand keeps its own.
 	if len(a.LeftBatch) == 0 && len(a.LeftContracting) == 1 && len(y.kept) == 1 {
@@ -93,11 +93,6 @@ func (l *lowering) generalDot(n *recorder.Node, x, y side) (*value, error) {
 		return &value{name: l.emit(n, "MatMul", []string{left, right}), dims: dims}, nil
 	}
 	return &value{name: l.reshape(n, l.step("MatMul", []string{left, right}), dims, n.Dims()), dims: n.Dims()}, nil
-}
-
-// overBatch is a product that sums over the batch, whose size is open.
-func (l *lowering) overBatch(n *recorder.Node, _, _ side) (*value, error) {
-	return nil, l.unsupported(n, "it sums over the images of a batch")
 }
 
 // gemm writes a matrix product with a constant matrix and the constant added to it as one node; nil

@@ -56,7 +56,7 @@ func same(t *testing.T, tolerance float64, fn func(in []*Node) []*Node, inputs .
 			require.NoError(t, err)
 			args[k] = copied
 		}
-		results[i], err = exec.Exec(args...)
+		results[i], err = exec.Call(args...)
 		require.NoError(t, err)
 	}
 	require.Len(t, results[0], len(results[1]))
@@ -147,7 +147,7 @@ func TestShapesAndReductions(t *testing.T) {
 		g := x.Graph()
 		return []*Node{
 			Transpose(x, 0, 2), TransposeAllAxes(TransposeAllAxes(x, 2, 0, 1), 1, 2, 0), Reshape(x, 6, 4), Reshape(Reshape(x, 24), 4, 6),
-			ExpandDims(x, 0), Slice(x, AxisRange(), AxisRange(1, 3), AxisRange()), Slice(x, AxisRange(), AxisRange(), AxisRange().Stride(2)),
+			InsertAxes(x, 0), Slice(x, AxisRange(), AxisRange(1, 3), AxisRange()), Slice(x, AxisRange(), AxisRange(), AxisRange().Stride(2)),
 			Reverse(x, 1, 2), Concatenate([]*Node{x, MulScalar(x, 2)}, 1), Concatenate([]*Node{x, Zeros(g, x.Shape())}, 2),
 			Concatenate([]*Node{Zeros(g, x.Shape()), Slice(x, AxisRange(), AxisRange(0, 2), AxisRange())}, 1),
 			Pad(x, Scalar(g, x.DType(), 2), PadAxis{Start: 1}, PadAxis{}, PadAxis{Start: 1, End: 2}),

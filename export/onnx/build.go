@@ -2,7 +2,6 @@ package onnx
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 
 	"striate/export/onnx/onnxpb"
@@ -217,6 +216,3 @@ func attrOne(name string, value any) *onnxpb.AttributeProto {
 	a.Type = &kind
 	return a
 }
-
-// Names returns the names that are taken so far, sorted.
-func (b *Builder) Names() []string { return slices.Sorted(maps.Keys(b.taken)) }

@@ -22,6 +22,9 @@ type Session struct {
 // Open prepares a model for the given inputs and outputs. threads is the number of processor cores
 // it may use, 0 for all.
 func Open(model []byte, inputs, outputs []string, threads int) (*Session, error) {
+	if len(inputs) == 0 { // the library's binding indexes its first input
+		return nil, fault.Unsupportedf("the model has no inputs: there is nothing to run")
+	}
 	if _, err := ortlib.Open(); err != nil {
 		return nil, err
 	}

@@ -38,7 +38,8 @@ func (*Backend) Builder(name string) compute.Builder {
 // functions and dynamic axes.
 func Capabilities() compute.Capabilities {
 	c := gobackend.GetBackend().Capabilities().Clone()
-	c.Functions, c.DynamicAxes, c.DynamicShapes = false, false, compute.DynamicShapesNone
+	c.Functions, c.DynamicShapes = false, compute.DynamicShapesNone
+	c.DynamicAxes = false //lint:ignore SA1019 GoMLX still reads it
 	return c
 }
 
