@@ -202,10 +202,11 @@ func TestResume(t *testing.T) {
 	rest := newPatches()
 	o.Network = rest
 	done := 0
-	o.Progress = func(n, all int) { done = n; require.Equal(t, 9097, all) }
+	o.Progress = func(n, all int) { done = n; require.Equal(t, 9097+1, all) }
 	again, err := Run(context.Background(), o)
 	require.NoError(t, err)
 	require.Equal(t, 9097+1, done, "the blank is shown twice: to the layer, and to the units in the field")
+	require.Equal(t, 9097, again.Report.Images)
 	total += *rest.shown
 	require.Less(t, *rest.shown, 9097-3000, "what was done is not done again")
 	require.Less(t, total, 9098+perPosition*side, "at most one part is lost")

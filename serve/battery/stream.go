@@ -95,7 +95,7 @@ func (r *run) show(ctx context.Context, net analysis.Network, paint draw, from, 
 func (r *run) advance(n int) {
 	r.done += n
 	if r.Progress != nil {
-		r.Progress(r.done, r.images)
+		r.Progress(r.done, r.images+1) // the blank is shown twice: to all units, and to those in the field
 	}
 }
 
