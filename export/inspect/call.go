@@ -27,6 +27,11 @@ func (c *call) evaluate() ([]*value, string) {
 	if !ok || c.op.Domain != "" {
 		return nil, "the operator " + c.op.FullName() + " is not analysed"
 	}
+	for i := range c.in {
+		if i > 0 && !c.constant(i) && !merging[c.op.Op] {
+			return nil, "a parameter of " + c.op.Op + " depends on the image"
+		}
+	}
 	return apply(c)
 }
 

@@ -3,7 +3,6 @@ package inspect
 import (
 	"math"
 	"slices"
-	"strings"
 
 	"gonum.org/v1/gonum/graph"
 	"gonum.org/v1/gonum/graph/topo"
@@ -31,7 +30,7 @@ const maxNumbers = 1 << 14
 // image is the input that the receptive fields refer to.
 type image struct {
 	tensor string
-	layout string // NCHW, NHWC, CHW or HWC; empty where the input is no image
+	layout string // NCHW or NHWC; empty where the input is no image
 	axes   [2]int
 	size   [2]float64 // height and width in pixels; +Inf where not known
 }
@@ -75,7 +74,7 @@ func (f *inference) source(t *Tensor) *value {
 	if t.Name != f.image.tensor || f.image.layout == "" {
 		return v
 	}
-	if strings.HasPrefix(f.image.layout, "N") && v.shape[0] < 0 {
+	if v.shape[0] < 0 {
 		v.shape[0] = batch
 	}
 	for i, axis := range f.image.axes {

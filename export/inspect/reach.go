@@ -51,6 +51,9 @@ func fixed(from, to, image float64, loose string) reach {
 	if from <= 0 && to >= image {
 		return reach{kind: global}
 	}
+	if math.IsInf(to, 1) {
+		return unknownReach("the size of the image is not known: give --size")
+	}
 	return reach{kind: local, first: from, size: to - from, seen: [2]float64{from, to}, loose: loose}
 }
 

@@ -63,7 +63,7 @@ type TensorInfo struct {
 // Image is the input that receptive fields refer to.
 type Image struct {
 	Input   string  `json:"input"`
-	Layout  string  `json:"layout"`            // NCHW, NHWC, CHW or HWC
+	Layout  string  `json:"layout"`            // NCHW or NHWC
 	Height  int     `json:"height,omitempty"`  // in pixels; 0 where neither file nor card fixes it
 	Width   int     `json:"width,omitempty"`   // likewise
 	Degrees float64 `json:"degrees,omitempty"` // of visual angle that height and width span each
@@ -218,29 +218,27 @@ func typeName(t onnx.DataType) string {
 	return t.String()
 }
 
-// imageOf finds the input that takes images: the first of four axes, else of three, of which one may
-// be colours. The card's size is used where the graph fixes none.
+// imageOf finds the input that takes images: the first of four axes. The card's size is used where the
+// graph fixes none.
 func imageOf(inputs []onnx.Value, c card.Card) image {
-	for _, layout := range []string{"NCHW", "CHW"} {
-		for _, v := range inputs {
-			if len(v.Shape) != len(layout) {
-				continue
-			}
-			colour := func(axis int) bool { return v.Shape[axis].Size == 1 || v.Shape[axis].Size == 3 }
-			im := image{tensor: v.Name, layout: layout, axes: [2]int{len(layout) - 2, len(layout) - 1}}
-			if last := len(layout) - 1; colour(last) && !colour(last-2) {
-				im.layout, im.axes = strings.Replace(layout, "CHW", "HWC", 1), [2]int{last - 2, last - 1}
-			}
-			for i, axis := range im.axes {
-				im.size[i] = infinite
-				if n := v.Shape[axis].Size; n > 0 {
-					im.size[i] = float64(n)
-				} else if c.InputSize[i] > 0 {
-					im.size[i] = float64(c.InputSize[i])
-				}
-			}
-			return im
+	for _, v := range inputs {
+		if len(v.Shape) != 4 {
+			continue
 		}
+		colours := func(axis int) bool { return v.Shape[axis].Size == 1 || v.Shape[axis].Size == 3 }
+		im := image{tensor: v.Name, layout: "NCHW", axes: [2]int{2, 3}}
+		if colours(3) && !colours(1) {
+			im.layout, im.axes = "NHWC", [2]int{1, 2}
+		}
+		for i, axis := range im.axes {
+			im.size[i] = infinite
+			if n := v.Shape[axis].Size; n > 0 {
+				im.size[i] = float64(n)
+			} else if c.InputSize[i] > 0 {
+				im.size[i] = float64(c.InputSize[i])
+			}
+		}
+		return im
 	}
 	return image{}
 }
@@ -349,6 +347,9 @@ func axisOf(r reach, image, degrees float64) Axis {
 		return Axis{Kind: "global"}
 	case unknown:
 		return Axis{Kind: "unknown", Unknown: r.why}
+	}
+	if overflow := r.size + math.Abs(r.first) + math.Abs(r.stride); math.IsInf(overflow, 0) || math.IsNaN(overflow) {
+		return Axis{Kind: "unknown", Unknown: "the numbers in the file are beyond any image"}
 	}
 	a.Kind = "local"
 	a.Size = &r.size

@@ -165,9 +165,12 @@ func TestUnknownOperators(t *testing.T) {
 	mean := l.Node("GlobalAveragePool", "mean", []string{x})
 	l.Node("Einsum", "late", []string{mean}, onnx.Attr("equation", "nchw->nhwc"))
 	l.Node("Add", "both", []string{"after", "late"})
+	scale := l.Node("Reshape", "scale", []string{l.Node("ReduceMax", "", []string{x}, onnx.Attr("axes", 0, 2, 3)), l.ints(3)})
+	l.Node("InstanceNormalization", "adaptive", []string{x, scale, scale})
 	_, r := l.finish(t)
 	require.Equal(t, Axis{Kind: "unknown", Unknown: "the operator Einsum is not analysed"}, r.LayerOf("after").Field.Y)
 	require.Equal(t, Axis{Kind: "global"}, r.LayerOf("late").Field.Y)
+	require.Contains(t, r.LayerOf("adaptive").Field.Y.Unknown, "a parameter of InstanceNormalization")
 	var text bytes.Buffer
 	require.NoError(t, r.WriteText(&text))
 	require.Contains(t, text.String(), "?: the operator Einsum is not analysed\n")
@@ -271,4 +274,18 @@ func FuzzReport(f *testing.F) {
 		_, err = json.Marshal(r)
 		require.NoError(t, err)
 	})
+}
+
+func BenchmarkReport(b *testing.B) {
+	for _, path := range []string{"../../models/voneblock.onnx", "testdata/shufflenet_v2_x0_5.onnx"} {
+		b.Run(filepath.Base(path), func(b *testing.B) {
+			data, err := os.ReadFile(path)
+			require.NoError(b, err)
+			b.SetBytes(int64(len(data)))
+			for b.Loop() {
+				_, err := Bytes(data)
+				require.NoError(b, err)
+			}
+		})
+	}
 }

@@ -3,6 +3,10 @@ package inspect
 // rules of the standard's operators. The data of an operation is operand 0 unless said otherwise.
 var rules map[string]rule
 
+// merging are the operators whose operands all are data; of others, those from the second on are
+// parameters, which are to be constants.
+var merging = map[string]bool{"Concat": true, "Gemm": true, "MatMul": true, "MatMulInteger": true, "QLinearMatMul": true}
+
 func init() { // in a function, since rules look up each other
 	rules = map[string]rule{
 		"Conv": convolution(1), "ConvInteger": convolution(1), "QLinearConv": convolution(3),
@@ -24,21 +28,21 @@ func init() { // in a function, since rules look up each other
 		"GroupNormalization":        normalised(func(c *call, rank int) []int { return span(1, rank) }),
 		"MeanVarianceNormalization": normalised(func(c *call, rank int) []int { return c.listOr("axes", 0, 2, 3) }),
 		"DynamicQuantizeLinear":     normalised(func(c *call, rank int) []int { return span(0, rank) }),
-		"LRN":                       normalised(func(c *call, rank int) []int { return []int{1} }),
-		"CumSum":                    cumulative,
-		"ArgMax":                    argument,
-		"ArgMin":                    argument,
-		"TopK":                      topK,
-		"Constant":                  constant,
-		"Shape":                     shapeOf,
-		"Size":                      sizeOf,
-		"ConstantOfShape":           constantOfShape,
-		"Range":                     rangeRule,
-		"Cast":                      cast,
-		"Dropout":                   dropout,
-		"RandomNormalLike":          sameShapeOnly,
-		"RandomUniformLike":         sameShapeOnly,
-		"EyeLike":                   sameShapeOnly,
+		"BatchNormalization":        batchNormalization, "LRN": normalised(func(c *call, rank int) []int { return []int{1} }),
+		"CumSum":            cumulative,
+		"ArgMax":            argument,
+		"ArgMin":            argument,
+		"TopK":              topK,
+		"Constant":          constant,
+		"Shape":             shapeOf,
+		"Size":              sizeOf,
+		"ConstantOfShape":   constantOfShape,
+		"Range":             rangeRule,
+		"Cast":              cast,
+		"Dropout":           dropout,
+		"RandomNormalLike":  sameShapeOnly,
+		"RandomUniformLike": sameShapeOnly,
+		"EyeLike":           sameShapeOnly,
 	}
 	for _, op := range []string{"Relu", "LeakyRelu", "ThresholdedRelu", "Sigmoid", "HardSigmoid", "HardSwish", "Swish", "Tanh", "Elu",
 		"Selu", "Celu", "Gelu", "Mish", "Softplus", "Softsign", "Shrink", "Exp", "Log", "Sqrt", "Reciprocal", "Abs", "Neg", "Sign", "Ceil",
@@ -49,10 +53,10 @@ func init() { // in a function, since rules look up each other
 	for _, op := range []string{"Add", "Sub", "Mul", "Div", "Pow", "Mod", "Max", "Min", "Sum", "Mean", "PRelu", "And", "Or", "Xor",
 		"Greater", "GreaterOrEqual", "Less", "LessOrEqual", "BitShift", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "Where",
 		"Equal"} {
-		rules[op] = broadcast
+		rules[op], merging[op] = broadcast, true
 	}
-	for _, op := range []string{"Clip", "QuantizeLinear", "DequantizeLinear", "BatchNormalization"} {
-		rules[op] = scaled
+	for _, op := range []string{"Clip", "QuantizeLinear", "DequantizeLinear"} {
+		rules[op] = pointwise
 	}
 	for _, op := range []string{"Sum", "Mean", "Max", "Min", "Prod", "L1", "L2", "LogSum", "LogSumExp", "SumSquare"} {
 		rules["Reduce"+op] = reduction

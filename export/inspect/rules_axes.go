@@ -231,7 +231,7 @@ func (v *value) rows(from, step, n int) []float64 {
 // gatherRule is the rule of Gather with indices that are constants.
 func gatherRule(c *call) ([]*value, string) {
 	x, index := c.operand(0), c.operand(1)
-	if x == nil || index == nil || x.shape == nil || index.shape == nil || !c.constant(1) {
+	if x == nil || index == nil || x.shape == nil || index.shape == nil {
 		return nil, "the indices or shapes of Gather are not known"
 	}
 	axis, ok := c.axis(0, len(x.shape))

@@ -99,19 +99,6 @@ func broadcast(c *call) ([]*value, string) {
 	return []*value{out}, ""
 }
 
-// scaled is the rule of operators with parameters, of one number or one a channel, beside the data.
-func scaled(c *call) ([]*value, string) {
-	for i := 1; i < len(c.in); i++ {
-		if !c.constant(i) {
-			return nil, "the parameters of a " + c.op.Op + " depend on the image"
-		}
-	}
-	if c.integer("training_mode", 0) != 0 { // of BatchNormalization: the mean is taken of the data
-		return normalised(func(_ *call, rank int) []int { return span(2, rank) })(c)
-	}
-	return pointwise(c)
-}
-
 // broadcastOver is what depends on all operands, place by place.
 func broadcastOver(operands ...*value) *value {
 	rank := 0

@@ -28,7 +28,7 @@ func reshape(c *call) ([]*value, string) {
 	if list, ok := c.op.Attributes["shape"].([]int64); ok { // operator set 1
 		target = &value{numbers: floats(list)}
 	}
-	if x == nil || target == nil || target.numbers == nil || !target.constant() {
+	if x == nil || target == nil || target.numbers == nil {
 		return nil, "the shape that Reshape makes is not known"
 	}
 	if x.shape == nil {

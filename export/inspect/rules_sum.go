@@ -102,6 +102,14 @@ func softmax(c *call) ([]*value, string) {
 	return normalised(func(c *call, rank int) []int { return []int{c.integer("axis", -1)} })(c)
 }
 
+// batchNormalization is the rule of BatchNormalization: pointwise, unless it is in training mode.
+func batchNormalization(c *call) ([]*value, string) {
+	if c.integer("training_mode", 0) != 0 {
+		return normalised(func(_ *call, rank int) []int { return span(2, rank) })(c)
+	}
+	return pointwise(c)
+}
+
 // cumulative is the rule of CumSum: pointwise but along its axis.
 func cumulative(c *call) ([]*value, string) {
 	x, at := c.operand(0), c.integers("", 1)
@@ -132,10 +140,11 @@ func gemm(c *call) ([]*value, string) {
 		}
 		return v.with([]int{v.shape[1], v.shape[0]}, func(_ int, r reach) reach { return r.rename(func(a int) int { return 1 - a }) })
 	}
-	if !c.constant(2) {
-		return nil, "the bias of a Gemm depends on the image"
+	product := c.multiply(turned(a, "transA"), turned(b, "transB"))
+	if bias := c.operand(2); bias != nil && !bias.constant() {
+		return []*value{broadcastOver(product, bias)}, ""
 	}
-	return []*value{c.multiply(turned(a, "transA"), turned(b, "transB"))}, ""
+	return []*value{product}, ""
 }
 
 // matMul is the rule of matrix products whose second matrix is operand b.

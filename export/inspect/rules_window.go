@@ -14,22 +14,30 @@ type geometry struct {
 	ceil                                    bool
 }
 
+// largest is beyond any size in a network, and small enough that products of two do not overflow.
+const largest = 1 << 24
+
 // geometry reads the attributes of windows over data of the given rank. weight, if there is one,
 // tells the size of the kernel where no attribute does.
 func (c *call) geometry(rank int, weight *value) (g geometry, why string) {
 	n := rank - 2
+	if n < 1 {
+		return g, "the data has no rows or columns"
+	}
 	g.kernel = c.integers("kernel_shape", -1)
 	if g.kernel == nil && weight != nil && len(weight.shape) == rank {
 		g.kernel = weight.shape[2:]
 	}
-	pads := c.listOr("pads", make([]int, 2*max(n, 0))...)
+	pads := c.listOr("pads", make([]int, 2*n)...)
 	g.stride, g.dilation = c.listOr("strides", ones(n)...), c.listOr("dilations", ones(n)...)
-	if n < 1 || len(g.kernel) != n || len(pads) != 2*n || len(g.stride) != n || len(g.dilation) != n {
+	if len(g.kernel) != n || len(pads) != 2*n || len(g.stride) != n || len(g.dilation) != n {
 		return g, "the kernel's shape is not known or does not fit the data"
 	}
 	for i := range n {
-		if g.kernel[i] < 1 || g.stride[i] < 1 || g.dilation[i] < 1 {
-			return g, "the kernel, stride or dilation is not positive"
+		for _, v := range []int{g.kernel[i], g.stride[i], g.dilation[i]} {
+			if v < 1 || v > largest {
+				return g, "the kernel, stride or dilation is not a usable number"
+			}
 		}
 	}
 	g.before, g.after = slices.Clone(pads[:n]), slices.Clone(pads[n:])
@@ -123,9 +131,6 @@ func convolution(w int) rule {
 		if x == nil || x.shape == nil || kernels == nil {
 			return nil, noShape
 		}
-		if !c.constant(w) {
-			return nil, "the kernels depend on the image"
-		}
 		g, why := c.geometry(len(x.shape), kernels)
 		if why != "" {
 			return nil, why
@@ -169,8 +174,6 @@ func transposedConvolution(c *call) ([]*value, string) {
 	switch {
 	case why != "":
 		return nil, why
-	case !c.constant(1):
-		return nil, "the kernels depend on the image"
 	case c.has("output_shape") || g.auto != "NOTSET" && g.auto != "VALID":
 		return nil, "ConvTranspose with output_shape or auto_pad is not analysed"
 	}
