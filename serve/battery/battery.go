@@ -74,6 +74,7 @@ type run struct {
 	warnings []string
 	store    store
 	memory   []float32 // of the set that is shown
+	estimate int64     // bytes that the run takes at most
 	view     *stimulus.View
 	done     int
 	images   int
@@ -269,6 +270,6 @@ func (r *run) result(m *v1score.Measurement, units []int, examples []report.Exam
 	out.Units.Layer, out.Units.Drawn = r.total, r.drawn()
 	out.Examples, out.Predictivity = examples, r.Predictivity
 	out.Warnings = append(out.Warnings, r.warnings...)
-	out.Images, out.Seconds = r.images, time.Since(r.begun).Seconds()
+	out.Images, out.MemoryMiB, out.Seconds = r.images, r.estimate>>20, time.Since(r.begun).Seconds()
 	return &Result{Report: out, Measurement: m, Units: units}
 }

@@ -38,6 +38,7 @@ func (r *run) preflight(units int) error {
 // preflightMeasured refuses, once it is known how many units look at the stimuli, what cannot fit.
 func (r *run) preflightMeasured(mapped, units int) error {
 	need, have := mapBytes(mapped)+setBytes(units)+3*batchBytes+spare, r.allowed()
+	r.estimate = need
 	if need > have {
 		return fault.Unavailablef("%d of %d units look at the stimuli: their responses need about %d MiB, but %d MiB are there: draw some of the units with --units",
 			units, mapped, need>>20, have>>20)

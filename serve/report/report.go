@@ -26,8 +26,9 @@ type Report struct {
 	Predictivity *Predictivity `json:"predictivity,omitempty"`
 	Examples     []Example     `json:"examples"`
 	Warnings     []string      `json:"warnings"`
-	Images       int           `json:"images"`  // that were shown
-	Seconds      float64       `json:"seconds"` // that it took, cached responses included
+	Images       int           `json:"images"`     // that were shown
+	MemoryMiB    int64         `json:"memory_mib"` // that the run was estimated to take
+	Seconds      float64       `json:"seconds"`    // that it took, cached responses included
 }
 
 // Units counts the units of the layer.
