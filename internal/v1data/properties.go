@@ -79,7 +79,9 @@ func samples(t *table) (Samples, error) {
 	known := v1score.Published()
 	s := Samples{}
 	for i, row := range t.rows {
-		key := propertyKey{v1score.Assay(row[t.column["assay"]]), row[t.column["property"]]}
+		// Brain-Score's name of the texture assay says of which area it is.
+		assay := strings.TrimSuffix(row[t.column["assay"]], "_V1_properties")
+		key := propertyKey{v1score.Assay(assay), row[t.column["property"]]}
 		if _, seen := s[key]; !seen {
 			if err := checkName(known, key); err != nil {
 				return nil, fmt.Errorf("line %d: %w", i+2, err)

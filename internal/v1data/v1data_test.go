@@ -226,6 +226,11 @@ func TestSuppliedDistributions(t *testing.T) {
 	require.Empty(t, find(t, all, "peak_spatial_frequency").Supplied)
 	require.Nil(t, find(t, all, "bandwidth").Values)
 
+	put(t, dir, "d.csv", "assay,property,value\nFreemanZiemba2013_V1_properties,max_noise,20\n")
+	all, err = ReadDistributions(filepath.Join(dir, "d.csv"))
+	require.NoError(t, err)
+	require.Len(t, find(t, all, "max_noise").Values, 1)
+
 	put(t, dir, "d.json", `{"properties": [
 		{"assay": "Ringach2002", "property": "orientation_selective", "counts": [1, 3], "neurons": 6},
 		{"assay": "Ringach2002", "property": "bandwidth", "values": [20, null, 30.5]}]}`)
