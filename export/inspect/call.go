@@ -156,11 +156,11 @@ func (c *call) axis(otherwise, rank int) (int, bool) {
 }
 
 // with returns the value with other fields and shape.
-func (v *value) with(shape []int, change func(i int, r reach) reach) *value {
+func (v *value) with(shape []int, change func(reach) reach) *value {
 	out := &value{shape: shape, kind: v.kind}
 	for i, r := range v.field {
 		if out.field[i] = r; r.kind != nothing {
-			out.field[i] = change(i, r)
+			out.field[i] = change(r)
 		}
 	}
 	return out
@@ -171,7 +171,7 @@ func (v *value) of(kind onnx.DataType) *value {
 	return v
 }
 
-func unchanged(_ int, r reach) reach { return r }
+func unchanged(r reach) reach { return r }
 
 // product returns the number of elements, -1 if an axis is not known or there are absurdly many.
 func product(shape []int) int {

@@ -22,7 +22,6 @@ func read(data []byte, model *onnx.Model) (g *Graph, d Decoder) {
 	}
 	d.Agree = g != own
 	annotate(g, model)
-	g.forget()
 	return g, d
 }
 

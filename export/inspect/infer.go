@@ -15,6 +15,7 @@ import (
 type value struct {
 	shape   []int // nil where the rank is not known; -1 for an axis whose size is not known
 	kind    onnx.DataType
+	weights *Constant // of an initialiser
 	numbers []float64 // the elements of a small constant, row-major, NaN for those not known; nil for others
 	field   [2]reach  // along the rows (y) and the columns (x) of the image
 }
@@ -40,18 +41,20 @@ type inference struct {
 	graph  *Graph
 	opset  int
 	image  image
+	images int
 	values map[*Tensor]*value
 }
 
-// infer computes what can be known of every tensor. A graph with a cycle is an Invalid fault.
-func infer(g *Graph, opset int, im image) (map[*Tensor]*value, error) {
+// infer computes what can be known of every tensor for so many images, where the graph leaves their
+// number open. A graph with a cycle is an Invalid fault.
+func infer(g *Graph, opset int, im image, images int) (map[*Tensor]*value, error) {
 	order, err := topo.SortStabilized(g, func(nodes []graph.Node) {
 		slices.SortFunc(nodes, func(a, b graph.Node) int { return int(a.ID() - b.ID()) })
 	})
 	if err != nil {
 		return nil, fault.Invalidf("broken ONNX graph: a tensor depends on itself")
 	}
-	f := &inference{g, opset, im, make(map[*Tensor]*value, len(order))}
+	f := &inference{g, opset, im, images, make(map[*Tensor]*value, len(order))}
 	done := map[*Operation]bool{}
 	for _, n := range order {
 		t := n.(*Tensor)
@@ -75,7 +78,7 @@ func (f *inference) source(t *Tensor) *value {
 		return v
 	}
 	if v.shape[0] < 0 {
-		v.shape[0] = batch
+		v.shape[0] = f.images
 	}
 	for i, axis := range f.image.axes {
 		size := f.image.size[i]
@@ -88,7 +91,7 @@ func (f *inference) source(t *Tensor) *value {
 }
 
 func constantValue(c *Constant) *value {
-	v := &value{shape: c.Shape, kind: c.Type}
+	v := &value{shape: c.Shape, kind: c.Type, weights: c}
 	if c.Len() > maxNumbers {
 		return v
 	}
@@ -149,6 +152,9 @@ func (f *inference) apply(op *Operation) {
 			v.kind = t.Type
 		}
 		v.shape = complete(v.shape, t.Shape)
+		for i, r := range v.field {
+			v.field[i] = r.settled(f.image.size[i])
+		}
 		f.values[t] = v
 	}
 }

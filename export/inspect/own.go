@@ -105,6 +105,18 @@ func ownAttribute(a *onnxpb.AttributeProto) any {
 // bits are the values of a large float32 constant, little-endian, as they lie in the file.
 type bits []byte
 
+// float32At returns access to the values of a float32 constant and their number, 0 if they were not
+// read.
+func (c *Constant) float32At() (at func(i int) float32, n int) {
+	switch v := c.values.(type) {
+	case []float32:
+		return func(i int) float32 { return v[i] }, len(v)
+	case bits:
+		return func(i int) float32 { return math.Float32frombits(binary.LittleEndian.Uint32(v[4*i:])) }, len(v) / 4
+	}
+	return nil, 0
+}
+
 // ownConstant reads a constant; of types that hold neither shapes nor weights of common networks,
 // and of constants in other files, the values are left out.
 func ownConstant(t *onnxpb.TensorProto) *Constant {

@@ -22,8 +22,10 @@ type reach struct {
 	// seen are the pixels that any unit of the tensor sees: what a unit sees is its field's part in
 	// it. The end is +Inf where the size of the image is not known.
 	seen [2]float64
-	// order is the tensor that put rows and columns into the order that a scattered field has.
-	order string
+	// A mapped reach lists the field of each index along the axes, which are ascending and of the
+	// sizes dims: from low to high, row-major.
+	dims      []int
+	low, high []float64
 	// loose says why units may see less than their field or, at the image's border, something else.
 	loose string
 	why   string // unknown: the reason
@@ -32,68 +34,55 @@ type reach struct {
 type reachKind int
 
 const (
-	nothing   reachKind = iota // what is there does not depend on the image
-	local                      // an interval that moves evenly along one axis of the tensor
-	scattered                  // an interval of the same size for all units, its place not a linear function of an index
-	global                     // the whole image
+	nothing reachKind = iota // what is there does not depend on the image
+	local                    // an interval that moves evenly along one axis of the tensor
+	mapped                   // an interval for each unit, listed
+	global                   // the whole image
 	unknown
 )
 
 func (r reach) moves(axis int) bool { return slices.Contains(r.axes, axis) }
 
 // unknownReach is a reach that is not known, because of why.
-func unknownReach(why string, axes ...int) reach {
-	return reach{kind: unknown, why: why, axes: axes}
+func unknownReach(why string) reach {
+	return reach{kind: unknown, why: why}
 }
 
-// fixed is the reach of units that all see the same pixels, of an image of the given size.
-func fixed(from, to, image float64, loose string) reach {
-	if from <= 0 && to >= image {
-		return reach{kind: global}
-	}
-	if math.IsInf(to, 1) {
-		return unknownReach("the size of the image is not known: give --size")
-	}
+// fixed is the reach of units that all see the same pixels.
+func fixed(from, to float64, loose string) reach {
 	return reach{kind: local, first: from, size: to - from, seen: [2]float64{from, to}, loose: loose}
 }
 
-// join is the reach of units that see what units of a and of b at the same place see.
-func join(a, b reach) reach {
+// join is the reach of units of a tensor of the given shape that see what units of a and of b at the
+// same place see.
+func join(a, b reach, shape []int) reach {
 	if a.kind > b.kind {
 		a, b = b, a
 	}
-	loose := a.loose
-	if loose == "" {
-		loose = b.loose
-	}
+	even := a.kind == local && b.kind == local && slices.Equal(a.axes, b.axes) && a.stride == b.stride
 	switch {
 	case a.kind == nothing:
 		return b
-	case b.kind == global || a.kind == global:
+	case a.kind == global || b.kind == global:
 		return reach{kind: global}
 	case b.kind == unknown:
-		b.axes = bothAxes(a, b)
 		return b
-	case a.kind == scattered && b.kind == scattered && a.order == b.order && a.size == b.size && slices.Equal(a.axes, b.axes):
-		a.seen, a.loose = hull(a.seen, b.seen), loose
-		return a
 	case len(a.axes) == 0 && a.kind == local && covers(a.seen, b.seen):
-		a.loose = loose
+		a.loose = cmpOr(a.loose, b.loose)
 		return a
 	case len(b.axes) == 0 && b.kind == local && covers(b.seen, a.seen):
-		b.loose = loose
+		b.loose = cmpOr(a.loose, b.loose)
 		return b
-	case b.kind == scattered:
-		return unknownReach("branches in which positions are ordered differently meet", bothAxes(a, b)...)
-	case !slices.Equal(a.axes, b.axes):
-		return unknownReach("branches in which rows and columns lie along different axes meet", bothAxes(a, b)...)
-	case a.stride != b.stride:
-		return unknownReach("branches with receptive fields of different strides meet", bothAxes(a, b)...)
+	case !even:
+		return together(a, b, shape)
 	}
 	first := min(a.first, b.first)
-	return reach{kind: local, axes: a.axes, stride: a.stride, first: first, loose: loose,
+	return reach{kind: local, axes: a.axes, stride: a.stride, first: first, loose: cmpOr(a.loose, b.loose),
 		size: max(a.first+a.size, b.first+b.size) - first, seen: hull(a.seen, b.seen)}
 }
+
+// nothingSeen is what units see that see nothing.
+var nothingSeen = [2]float64{math.Inf(1), math.Inf(-1)}
 
 func hull(a, b [2]float64) [2]float64 { return [2]float64{min(a[0], b[0]), max(a[1], b[1])} }
 func covers(a, b [2]float64) bool     { return a[0] <= b[0] && b[1] <= a[1] }
@@ -105,47 +94,65 @@ func bothAxes(a, b reach) []int {
 }
 
 // gather is the reach of units that each see what all units along the given axes of the tensor see,
-// at their place along the others. image is the size of the image.
-func (r reach) gather(axes []int, image float64) reach {
-	held := func(axis int) bool { return slices.Contains(axes, axis) }
+// at their place along the others.
+func (r reach) gather(axes []int) reach {
+	held := slices.ContainsFunc(r.axes, func(a int) bool { return slices.Contains(axes, a) })
 	switch {
-	case r.kind == nothing || r.kind == global || !slices.ContainsFunc(r.axes, held):
+	case !held:
 		return r
-	case r.kind == unknown:
-		return r
-	case slices.ContainsFunc(r.axes, func(a int) bool { return !held(a) }):
-		return unknownReach("part of the rows or columns is summed over", r.axes...)
+	case r.kind == local:
+		return fixed(r.seen[0], r.seen[1], r.loose)
 	}
-	return fixed(r.seen[0], r.seen[1], image, r.loose)
+	return r.gathered(axes)
 }
 
-// window is the reach of units that see what the units from i·step−before to
-// i·step−before+span−1 along the tensor's axis see. n is the number of units that there are of
-// them, -1 if not known.
-func (r reach) window(axis int, span, step, before float64, n int) reach {
-	if !r.moves(axis) || span == 1 && step == 1 && before == 0 {
+// settled puts a reach into its plainest form, for an image of the given size.
+func (r reach) settled(image float64) reach {
+	if r = r.simple(); r.kind != local || len(r.axes) > 0 {
 		return r
 	}
-	if r.kind != local {
-		return unknownReach("a window moves over rows and columns that were joined", r.axes...)
+	from, to := max(r.first, r.seen[0]), min(r.first+r.size, r.seen[1])
+	switch {
+	case from <= 0 && to >= image:
+		return reach{kind: global}
+	case math.IsInf(to, 1):
+		return unknownReach("the size of the image is not known: give --size")
 	}
-	r.first -= before * r.stride
-	r.size += (span - 1) * r.stride
-	r.stride *= step
+	return fixed(from, to, r.loose)
+}
+
+// window is the reach of units of which unit i sees what the units i·step−before+k·dilation along the
+// tensor's axis see, k from 0 to kernel−1. n is their number, -1 if not known.
+func (r reach) window(axis, kernel, dilation, step, before, n int) reach {
+	switch {
+	case !r.moves(axis) || kernel == 1 && step == 1 && before == 0:
+		return r
+	case r.kind == mapped:
+		return r.along(axis, n, func(i int) []int {
+			taps := make([]int, kernel)
+			for k := range taps {
+				taps[k] = i*step - before + k*dilation
+			}
+			return taps
+		})
+	}
+	r.first -= float64(before) * r.stride
+	r.size += float64((kernel-1)*dilation) * r.stride
+	r.stride *= float64(step)
 	return r.clip(n)
 }
 
 // shift is the reach after units were taken away, or put, before the first along an axis: unit i is
 // what unit i·step+from was. n is as of window.
-func (r reach) shift(axis int, from, step float64, n int) reach {
-	if !r.moves(axis) {
+func (r reach) shift(axis, from, step, n int) reach {
+	switch {
+	case !r.moves(axis):
 		return r
+	case r.kind == mapped:
+		return r.along(axis, n, func(i int) []int { return []int{i*step + from} })
 	}
-	if r.kind != local {
-		return unknownReach("some of the rows and columns that were joined are taken", r.axes...)
-	}
-	r.first += from * r.stride
-	r.stride *= step
+	r.first += float64(from) * r.stride
+	r.stride *= float64(step)
 	return r.clip(n)
 }
 
@@ -159,15 +166,15 @@ func (r reach) clip(n int) reach {
 }
 
 // freeze is the reach where only unit at along the axis is left, for all.
-func (r reach) freeze(axis int, at float64, image float64) reach {
-	if !r.moves(axis) {
+func (r reach) freeze(axis, at int) reach {
+	switch {
+	case !r.moves(axis):
 		return r
+	case r.kind == mapped:
+		return r.along(axis, 1, func(int) []int { return []int{at} })
 	}
-	if r.kind != local {
-		return unknownReach("one of the rows and columns that were joined is taken", without(r.axes, axis)...)
-	}
-	from := r.first + at*r.stride
-	return fixed(max(r.seen[0], from), min(r.seen[1], from+r.size), image, r.loose)
+	from := r.first + float64(at)*r.stride
+	return fixed(max(r.seen[0], from), min(r.seen[1], from+r.size), r.loose)
 }
 
 // finer is the reach of units of which unit i reads units of the tensor between i/factor+low and
@@ -178,7 +185,7 @@ func (r reach) finer(axis int, factor, low, high float64, loose string) reach {
 		return r
 	}
 	if r.kind != local {
-		return unknownReach("rows and columns that were joined are interpolated", r.axes...)
+		return unknownReach("fields that do not lie evenly are interpolated")
 	}
 	r.first += low * r.stride
 	r.size += (high - low) * r.stride
@@ -187,25 +194,23 @@ func (r reach) finer(axis int, factor, low, high float64, loose string) reach {
 	return r
 }
 
-// scatter is the reach after the axes along which the field moves were mixed with others into the
-// given ones.
-func (r reach) scatter(axes []int, order string) reach {
-	if r.kind == unknown {
-		r.axes = axes
-		return r
-	}
-	return reach{kind: scattered, axes: axes, size: r.size, seen: r.seen, order: order, loose: r.loose}
-}
-
 // rename gives the axes their places in another tensor.
 func (r reach) rename(to func(axis int) int) reach {
 	axes := make([]int, len(r.axes))
 	for i, a := range r.axes {
 		axes[i] = to(a)
 	}
-	slices.Sort(axes)
-	r.axes = axes
-	return r
+	sorted := slices.Clone(axes)
+	slices.Sort(sorted)
+	if r.kind != mapped || slices.Equal(axes, sorted) {
+		r.axes = sorted
+		return r
+	}
+	dims := make([]int, len(sorted))
+	for k, a := range sorted {
+		dims[k] = r.dims[slices.Index(axes, a)]
+	}
+	return r.remapped(sorted, dims, func(at []int, axis int) int { return at[slices.Index(sorted, to(axis))] })
 }
 
 func without(axes []int, axis int) []int {

@@ -95,18 +95,20 @@ type Field struct {
 // is the interval from k to k+1. Degrees count from the same edge of the image.
 type Axis struct {
 	// Kind is local (a part of the image), global (all of it) or unknown.
-	Kind   string   `json:"kind"`
-	Size   *float64 `json:"size,omitempty"`   // pixels; of a local field
-	Stride *float64 `json:"stride,omitempty"` // pixels; 0 where all units see the same, absent where units are in another order than their fields
-	Start  *float64 `json:"start,omitempty"`  // centre of the field of the first unit, in pixels; absent as Stride
+	Kind     string   `json:"kind"`
+	Size     *float64 `json:"size,omitempty"`     // pixels; of a local field, the largest where they differ
+	Smallest *float64 `json:"smallest,omitempty"` // pixels; where fields differ in size
+	Stride   *float64 `json:"stride,omitempty"`   // pixels; 0 where all units see the same, absent where fields do not lie evenly
+	Start    *float64 `json:"start,omitempty"`    // centre of the field of the first unit, in pixels; absent as Stride
 	// Seen are the pixels, from and to, that any unit of the layer sees; absent for an image of
 	// unknown size.
-	Seen          []float64 `json:"seen,omitempty"`
-	SizeDegrees   *float64  `json:"size_degrees,omitempty"`
-	StrideDegrees *float64  `json:"stride_degrees,omitempty"`
-	StartDegrees  *float64  `json:"start_degrees,omitempty"`
-	Bound         string    `json:"bound,omitempty"` // why units may see less than their field, or other pixels near the border
-	Unknown       string    `json:"unknown,omitempty"`
+	Seen            []float64 `json:"seen,omitempty"`
+	SizeDegrees     *float64  `json:"size_degrees,omitempty"`
+	SmallestDegrees *float64  `json:"smallest_degrees,omitempty"`
+	StrideDegrees   *float64  `json:"stride_degrees,omitempty"`
+	StartDegrees    *float64  `json:"start_degrees,omitempty"`
+	Bound           string    `json:"bound,omitempty"` // why units may see less than their field, or other pixels near the border
+	Unknown         string    `json:"unknown,omitempty"`
 }
 
 // ReadFile reports on an ONNX file and the card beside it. flags win over the card. Errors are
@@ -188,10 +190,18 @@ func (r *Report) fill(data []byte, model *onnx.Model, c card.Card) error {
 	r.Inputs, r.Outputs = describe(model.Inputs()), describe(model.Outputs())
 	r.graph, r.Decoder = read(data, model)
 	im := imageOf(model.Inputs(), c)
-	values, err := infer(r.graph, int(r.Opset[""]), im)
+	values, err := infer(r.graph, int(r.Opset[""]), im, 1)
 	if err != nil {
 		return err
 	}
+	many, err := infer(r.graph, int(r.Opset[""]), im, batch)
+	if err != nil {
+		return err
+	}
+	for t, v := range values {
+		v.shape = open(many[t].shape)
+	}
+	r.graph.forget()
 	if im.layout != "" {
 		r.Image = &Image{Input: im.tensor, Layout: im.layout, Degrees: c.Degrees}
 		if !math.IsInf(im.size[0], 1) && !math.IsInf(im.size[1], 1) {
@@ -290,7 +300,7 @@ func (r *Report) list(values map[*Tensor]*value, im image, c card.Card) {
 			}
 			v := values[t]
 			layer := Layer{Name: t.Name, Operator: op.FullName(), Node: op.Name, Inputs: namesOf(r.graph.Operands(op)),
-				Type: typeName(v.kind), Shape: open(v.shape), Named: named[t.Name]}
+				Type: typeName(v.kind), Shape: v.shape, Named: named[t.Name]}
 			for constant := range used.by(op, values) {
 				n, _ := parameters(constant)
 				layer.Parameters += n
@@ -352,13 +362,21 @@ func axisOf(r reach, image, degrees float64) Axis {
 		return Axis{Kind: "unknown", Unknown: "the numbers in the file are beyond any image"}
 	}
 	a.Kind = "local"
-	a.Size = &r.size
+	switch r.kind {
+	case local:
+		start := r.start()
+		a.Size, a.Stride, a.Start = &r.size, &r.stride, &start
+	case mapped:
+		smallest, largest, ok := r.sizes()
+		if !ok {
+			return Axis{Kind: "local", Size: new(float64)}
+		}
+		if a.Size = &largest; smallest != largest {
+			a.Smallest = &smallest
+		}
+	}
 	if !math.IsInf(r.seen[1], 1) {
 		a.Seen = r.seen[:]
-	}
-	if r.kind == local {
-		start := r.start()
-		a.Stride, a.Start = &r.stride, &start
 	}
 	if degrees > 0 && !math.IsInf(image, 1) {
 		scale := func(pixels *float64) *float64 {
@@ -368,6 +386,7 @@ func axisOf(r reach, image, degrees float64) Axis {
 			v := *pixels * degrees / image
 			return &v
 		}
+		a.SmallestDegrees = scale(a.Smallest)
 		a.SizeDegrees, a.StrideDegrees, a.StartDegrees = scale(a.Size), scale(a.Stride), scale(a.Start)
 	}
 	return a

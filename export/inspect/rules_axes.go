@@ -41,60 +41,66 @@ func concat(c *call) ([]*value, string) {
 	}
 	out.shape[axis] = max(-1, out.shape[axis])
 	for i := range out.field {
-		out.field[i] = c.along(i, axis, out.shape[axis])
+		out.field[i] = c.along(i, axis, out.shape)
 	}
 	return []*value{out}, ""
 }
 
-// along joins the reach of all operands that follow each other along an axis.
-func (c *call) along(i, axis, n int) reach {
+// along joins the reach of all operands that follow each other along an axis of a result of the given
+// shape.
+func (c *call) along(i, axis int, shape []int) reach {
 	var parts []reach
-	before, shifted := 0, reach{}
-	known := true // the units before operand k
+	var begins []int
+	var moving, open bool
+	n := 0
 	for _, v := range c.in {
-		if r := v.field[i]; r.kind != nothing {
-			if parts = append(parts, r); known {
-				shifted = r.shift(axis, float64(-before), 1, n)
+		r := v.field[i]
+		parts, begins = append(parts, r), append(begins, n)
+		moving = moving || r.moves(axis)
+		if open = open || v.shape == nil || v.shape[axis] < 0; !open {
+			n += v.shape[axis]
+		}
+	}
+	if !moving {
+		all := reach{}
+		for _, r := range parts {
+			all = join(all, r, shape)
+		}
+		return all
+	}
+	axes, like := []int{axis}, reach{seen: nothingSeen}
+	for _, r := range parts {
+		axes = bothAxes(reach{axes: axes}, r)
+		switch r.kind {
+		case unknown:
+			return r
+		case local, mapped:
+			like.seen, like.loose = hull(like.seen, r.seen), cmpOr(like.loose, r.loose)
+		case global:
+			like.seen = [2]float64{0, c.image[i]}
+		}
+	}
+	if open {
+		return unknownReach(howMany)
+	}
+	dims := make([]int, len(axes))
+	for k, a := range axes {
+		dims[k] = shape[a]
+	}
+	return tabulate(axes, dims, like, func(at []int) (float64, float64) {
+		place := at[slices.Index(axes, axis)]
+		part := len(parts) - 1
+		for begins[part] > place {
+			part--
+		}
+		low, high := parts[part].at(func(a int) int {
+			if a == axis {
+				return place - begins[part]
 			}
-		}
-		if known = known && v.shape != nil && v.shape[axis] >= 0; known {
-			before += v.shape[axis]
-		}
-	}
-	moving := slices.ContainsFunc(parts, func(r reach) bool { return r.moves(axis) })
-	if len(parts) == 1 && moving && parts[0].kind == local && shifted.kind == local {
-		return shifted // constants around it, as by Pad
-	}
-	if moving {
-		mix(parts, axis, c.op.Outputs[0].label())
-	}
-	all := reach{}
-	for _, r := range parts {
-		all = join(all, r)
-	}
-	return all
-}
-
-// mix gives all parts, of which some move along the axis, one scattered field that holds theirs.
-func mix(parts []reach, axis int, order string) {
-	moved, size := []int{axis}, 0.0
-	for _, r := range parts {
-		moved, size = bothAxes(reach{axes: moved}, r), max(size, r.size)
-	}
-	for i, r := range parts {
-		if r.kind == local || r.kind == scattered {
-			parts[i] = r.scatter(moved, order)
-			parts[i].size = size
-		}
-	}
-}
-
-// label names a tensor; a result that is left out has none.
-func (t *Tensor) label() string {
-	if t == nil {
-		return ""
-	}
-	return t.Name
+			return at[slices.Index(axes, a)]
+		})
+		return max(low, like.seen[0]), min(high, like.seen[1])
+	})
 }
 
 // joined returns the numbers of all operands in a row, nil where one is not a list of numbers.
@@ -139,11 +145,11 @@ func split(c *call) ([]*value, string) {
 	out := make([]*value, parts)
 	from := 0
 	for k, n := range sizes {
-		out[k] = x.with(replaced(x.shape, axis, n), func(_ int, r reach) reach {
+		out[k] = x.with(replaced(x.shape, axis, n), func(r reach) reach {
 			if n < 0 && r.moves(axis) {
-				return unknownReach("the sizes of Split are not known", r.axes...)
+				return unknownReach("the sizes of Split are not known")
 			}
-			return r.shift(axis, float64(from), 1, n)
+			return r.shift(axis, from, 1, n)
 		})
 		from += n
 	}
@@ -178,10 +184,12 @@ func slice(c *call) ([]*value, string) {
 		for i, r := range out.field {
 			switch {
 			case !r.moves(axis):
-			case !ok || steps[k] < 0:
-				out.field[i] = unknownReach("rows or columns are taken backwards, or from where is not known", r.axes...)
+			case !ok:
+				out.field[i] = unknownReach("the bounds of Slice are not known")
+			case steps[k] < 0:
+				out.field[i] = r.listed(x.shape).shift(axis, from, steps[k], n)
 			default:
-				out.field[i] = r.shift(axis, float64(from), float64(steps[k]), n)
+				out.field[i] = r.shift(axis, from, steps[k], n)
 			}
 		}
 		if ok && n >= 0 && axis == 0 && len(which) == 1 {
@@ -240,9 +248,9 @@ func gatherRule(c *call) ([]*value, string) {
 	}
 	added := len(index.shape) - 1
 	shape := append(append(slices.Clone(x.shape[:axis]), index.shape...), x.shape[axis+1:]...)
-	out := x.with(shape, func(i int, r reach) reach {
+	out := x.with(shape, func(r reach) reach {
 		if r.moves(axis) {
-			r = r.pick(axis, index, x.shape[axis], c.image[i])
+			r = r.pick(axis, index, x.shape)
 		}
 		return r.rename(func(a int) int {
 			if a > axis {
@@ -267,33 +275,29 @@ func gatherRule(c *call) ([]*value, string) {
 	return []*value{out}, ""
 }
 
-// pick is the reach of the units with the given indices along an axis of the given size: one, or an
-// even succession.
-func (r reach) pick(axis int, index *value, size int, image float64) reach {
-	at := slices.Clone(index.numbers)
-	for k := range at {
-		if at[k] < 0 {
-			at[k] += float64(size)
+// pick is the reach of the units with the given indices along an axis of a tensor of the given shape.
+func (r reach) pick(axis int, index *value, shape []int) reach {
+	at := make([]int, len(index.numbers))
+	for k, n := range index.numbers {
+		if n < 0 {
+			n += float64(shape[axis])
 		}
-		if size < 0 || !(at[k] >= 0 && at[k] < float64(size)) {
-			return unknownReach("the indices of Gather are not known", without(r.axes, axis)...)
+		if shape[axis] < 0 || !(n >= 0 && n < float64(shape[axis])) {
+			return unknownReach("the indices of Gather are not known")
 		}
+		at[k] = int(n)
 	}
 	switch {
 	case len(index.shape) == 0 && len(at) == 1:
-		return r.freeze(axis, at[0], image)
-	case len(index.shape) == 1 && len(at) == 1:
-		return r.freeze(axis, at[0], image)
-	case len(index.shape) == 1 && len(at) > 1 && at[1] > at[0]:
-		step := at[1] - at[0]
-		for k := range at {
-			if at[k] != at[0]+float64(k)*step {
-				return unknownReach("rows or columns are picked unevenly", r.axes...)
-			}
+		return r.freeze(axis, at[0])
+	case len(index.shape) == 1 && len(at) == product(index.shape):
+		r = r.listed(shape)
+		if r.kind != mapped {
+			return r
 		}
-		return r.shift(axis, at[0], step, len(at))
+		return r.along(axis, len(at), func(i int) []int { return at[i : i+1] })
 	}
-	return unknownReach("rows or columns are picked unevenly", without(r.axes, axis)...)
+	return unknownReach("the indices of Gather are not a list")
 }
 
 // transpose is the rule of Transpose.
@@ -316,7 +320,7 @@ func transpose(c *call) ([]*value, string) {
 	for to, from := range order {
 		shape[to], place[from] = x.shape[from], to
 	}
-	out := x.with(shape, func(_ int, r reach) reach { return r.rename(func(a int) int { return place[a] }) })
+	out := x.with(shape, func(r reach) reach { return r.rename(func(a int) int { return place[a] }) })
 	if len(shape) == 2 && x.numbers != nil && order[0] == 1 {
 		for column := range x.shape[1] {
 			for row := range x.shape[0] {
@@ -348,13 +352,13 @@ func squeeze(c *call) ([]*value, string) {
 	if !ok {
 		return nil, "the axes of Squeeze are not known"
 	}
-	out := x.drop(which, c.image)
+	out := x.drop(which)
 	out.numbers = x.numbers
 	return []*value{out}, ""
 }
 
 // drop takes away axes of size 1.
-func (v *value) drop(which []int, image [2]float64) *value {
+func (v *value) drop(which []int) *value {
 	place := make([]int, len(v.shape))
 	shape := []int{}
 	for a, n := range v.shape {
@@ -362,9 +366,9 @@ func (v *value) drop(which []int, image [2]float64) *value {
 			shape = append(shape, n)
 		}
 	}
-	return v.with(shape, func(i int, r reach) reach {
+	return v.with(shape, func(r reach) reach {
 		for _, a := range which {
-			r = r.freeze(a, 0, image[i])
+			r = r.freeze(a, 0)
 		}
 		return r.rename(func(a int) int { return place[a] })
 	})
@@ -394,7 +398,7 @@ func unsqueeze(c *call) ([]*value, string) {
 	if len(place) != len(x.shape) || len(shape) != rank {
 		return nil, "the axes of Unsqueeze are not known"
 	}
-	out := x.with(shape, func(_ int, r reach) reach { return r.rename(func(a int) int { return place[a] }) })
+	out := x.with(shape, func(r reach) reach { return r.rename(func(a int) int { return place[a] }) })
 	out.numbers = x.numbers
 	return []*value{out}, ""
 }

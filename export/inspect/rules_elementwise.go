@@ -14,7 +14,7 @@ func pointwise(c *call) ([]*value, string) {
 		return nil, noShape
 	}
 	out := x.with(x.shape, unchanged)
-	out.numbers = mapped(c.op.Op, x.numbers)
+	out.numbers = applied(c.op.Op, x.numbers)
 	switch c.op.Op {
 	case "IsNaN", "IsInf":
 		out.kind = onnx.Bool
@@ -24,7 +24,7 @@ func pointwise(c *call) ([]*value, string) {
 	return []*value{out}, ""
 }
 
-func mapped(op string, numbers []float64) []float64 {
+func applied(op string, numbers []float64) []float64 {
 	f := map[string]func(float64) float64{
 		"Identity": func(x float64) float64 { return x }, "Neg": func(x float64) float64 { return -x },
 		"Floor": math.Floor, "Ceil": math.Ceil, "Abs": math.Abs, "Sqrt": math.Sqrt,
@@ -129,22 +129,13 @@ func broadcastOver(operands ...*value) *value {
 		for i, r := range v.field {
 			for a, d := range v.shape {
 				if d == 1 && out.shape[a+shift] != 1 {
-					r = r.repeat(a)
+					r = r.freeze(a, 0) // the only one is repeated
 				}
 			}
-			out.field[i] = join(out.field[i], r.rename(func(a int) int { return a + shift }))
+			out.field[i] = join(out.field[i], r.rename(func(a int) int { return a + shift }), out.shape)
 		}
 	}
 	return out
-}
-
-// repeat is the reach where the only unit along an axis is repeated.
-func (r reach) repeat(axis int) reach {
-	if r.kind == local && r.moves(axis) {
-		from, to := max(r.seen[0], r.first), min(r.seen[1], r.first+r.size)
-		return reach{kind: local, first: from, size: to - from, seen: [2]float64{from, to}, loose: r.loose}
-	}
-	return r
 }
 
 // combined returns the numbers of arithmetic on lists of at most one axis, nil for other operators.

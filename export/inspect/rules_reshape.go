@@ -73,13 +73,13 @@ func (c *call) regrouped(x *value, shape []int) ([]*value, string) {
 	}
 	from, to := x.shape, shape
 	groups := regroup(from, to)
-	out := x.with(shape, func(i int, r reach) reach {
+	out := x.with(shape, func(r reach) reach {
 		for a, n := range from { // an axis of size 1 moves nothing
 			if n == 1 {
-				r = r.freeze(a, 0, c.image[i])
+				r = r.freeze(a, 0)
 			}
 		}
-		return r.regroup(groups, from, to, c.op.Outputs[0].label())
+		return r.regroup(groups, from, to)
 	})
 	return []*value{out}, ""
 }
@@ -129,25 +129,45 @@ func regroup(from, to []int) []group {
 }
 
 // regroup is the reach after axes were regrouped.
-func (r reach) regroup(groups []group, from, to []int, order string) reach {
-	many := func(shape []int) func(int) bool { return func(a int) bool { return shape[a] == 1 } }
+func (r reach) regroup(groups []group, from, to []int) reach {
+	one := func(shape []int) func(int) bool { return func(a int) bool { return shape[a] == 1 } }
 	var axes []int
+	var touched []group
 	straight := true
 	for _, g := range groups {
 		if !slices.ContainsFunc(g.from, r.moves) {
 			continue
 		}
-		large := slices.DeleteFunc(slices.Clone(g.from), many(from))
-		made := slices.DeleteFunc(slices.Clone(g.to), many(to))
-		axes = append(axes, made...)
+		large := slices.DeleteFunc(slices.Clone(g.from), one(from))
+		made := slices.DeleteFunc(slices.Clone(g.to), one(to))
+		axes, touched = append(axes, made...), append(touched, g)
 		straight = straight && len(large) == 1 && len(made) == 1
 	}
-	switch {
-	case len(r.axes) == 0:
-		return r
-	case straight && len(axes) == len(r.axes):
-		r.axes = axes
+	if len(r.axes) == 0 || r.kind == unknown || straight && len(axes) == len(r.axes) {
+		if r.axes = axes; r.kind == mapped && len(axes) == 0 {
+			return r.simple()
+		}
 		return r
 	}
-	return r.scatter(axes, order)
+	dims := make([]int, len(axes))
+	for k, a := range axes {
+		dims[k] = to[a]
+	}
+	r = r.listed(from)
+	if r.kind != mapped {
+		return r
+	}
+	return r.remapped(axes, dims, func(at []int, axis int) int {
+		g := touched[slices.IndexFunc(touched, func(g group) bool { return slices.Contains(g.from, axis) })]
+		element := 0
+		for _, a := range g.to {
+			if k := slices.Index(axes, a); k >= 0 {
+				element = element*to[a] + at[k]
+			}
+		}
+		for k := len(g.from) - 1; g.from[k] != axis; k-- {
+			element /= from[g.from[k]]
+		}
+		return element % from[axis]
+	}).simple()
 }

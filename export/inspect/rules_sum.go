@@ -44,9 +44,9 @@ func (c *call) reduce(x *value, which []int, kind onnx.DataType) ([]*value, stri
 	for _, a := range which {
 		shape[a] = 1
 	}
-	out := x.with(shape, func(i int, r reach) reach { return r.gather(which, c.image[i]) })
+	out := x.with(shape, func(r reach) reach { return r.gather(which) })
 	if c.integer("keepdims", 1) == 0 {
-		out = out.drop(which, c.image)
+		out = out.drop(which)
 	}
 	return []*value{out.of(kind)}, ""
 }
@@ -65,7 +65,7 @@ func topK(c *call) ([]*value, string) {
 	if k := c.operand(1); k != nil && len(k.numbers) == 1 {
 		n = sizesOf(k.numbers)[0]
 	}
-	out := x.with(replaced(x.shape, axis, n), func(i int, r reach) reach { return r.gather([]int{axis}, c.image[i]) })
+	out := x.with(replaced(x.shape, axis, n), func(r reach) reach { return r.gather([]int{axis}) })
 	indices := *out
 	return []*value{out, indices.of(onnx.Int64)}, ""
 }
@@ -82,7 +82,7 @@ func normalised(which func(c *call, rank int) []int) rule {
 		if !ok {
 			return nil, "the axes of " + c.op.Op + " are not known"
 		}
-		return []*value{x.with(x.shape, func(i int, r reach) reach { return r.gather(over, c.image[i]) })}, ""
+		return []*value{x.with(x.shape, func(r reach) reach { return r.gather(over) })}, ""
 	}
 }
 
@@ -120,9 +120,9 @@ func cumulative(c *call) ([]*value, string) {
 	if !ok {
 		return nil, "the axis of CumSum is not known"
 	}
-	return []*value{x.with(x.shape, func(_ int, r reach) reach {
+	return []*value{x.with(x.shape, func(r reach) reach {
 		if r.moves(at[0]) {
-			return unknownReach("a running sum over rows or columns", r.axes...)
+			return unknownReach("a running sum over rows or columns")
 		}
 		return r
 	})}, ""
@@ -138,7 +138,7 @@ func gemm(c *call) ([]*value, string) {
 		if c.integer(attribute, 0) == 0 || len(v.shape) != 2 {
 			return v
 		}
-		return v.with([]int{v.shape[1], v.shape[0]}, func(_ int, r reach) reach { return r.rename(func(a int) int { return 1 - a }) })
+		return v.with([]int{v.shape[1], v.shape[0]}, func(r reach) reach { return r.rename(func(a int) int { return 1 - a }) })
 	}
 	product := c.multiply(turned(a, "transA"), turned(b, "transB"))
 	if bias := c.operand(2); bias != nil && !bias.constant() {
@@ -174,7 +174,68 @@ func (c *call) multiply(x, y *value) *value {
 	}
 	x, y = known(x), known(y)
 	p, q := len(x.shape), len(y.shape)
-	rows := x.with(replaced(x.shape, p-1, 1), func(i int, r reach) reach { return r.gather([]int{p - 1}, c.image[i]) })
-	columns := y.with(replaced(y.shape, q-2, 1), func(i int, r reach) reach { return r.gather([]int{q - 2}, c.image[i]) })
+	width, height := 1, 1
+	var left, right [][]int
+	if x.field[0].moves(p-1) || x.field[1].moves(p-1) {
+		if right = y.pattern(true); right != nil {
+			width = len(right)
+		}
+	}
+	if y.field[0].moves(q-2) || y.field[1].moves(q-2) {
+		if left = x.pattern(false); left != nil {
+			height = len(left)
+		}
+	}
+	rows := x.with(replaced(x.shape, p-1, width), func(r reach) reach { return r.weighted(p-1, right, x.shape) })
+	columns := y.with(replaced(y.shape, q-2, height), func(r reach) reach { return r.weighted(q-2, left, y.shape) })
 	return broadcastOver(rows, columns)
+}
+
+// weighted is the reach of sums over the units along an axis. pattern tells which units each sum is
+// over; nil stands for one sum over all.
+func (r reach) weighted(axis int, pattern [][]int, shape []int) reach {
+	if pattern == nil || !r.moves(axis) || r.kind == unknown {
+		return r.gather([]int{axis})
+	}
+	if r = r.listed(shape); r.kind != mapped {
+		return r
+	}
+	return r.along(axis, len(pattern), func(i int) []int { return pattern[i] })
+}
+
+// pattern returns, for each row (or column) of a constant matrix, the columns (rows) that are not zero.
+// It is nil for what is no such constant or not for the most part zeros, as a matrix is that picks
+// pixels, one for resampling say.
+func (v *value) pattern(columns bool) [][]int {
+	if v.weights == nil || len(v.shape) != 2 || v.weights.Type != onnx.Float32 {
+		return nil
+	}
+	at, n := v.weights.float32At()
+	if n != product(v.shape) {
+		return nil
+	}
+	zeros := 0
+	for i := range n {
+		if at(i) == 0 {
+			zeros++
+		}
+	}
+	if zeros <= n/2 {
+		return nil
+	}
+	lists := make([][]int, v.shape[0])
+	if columns {
+		lists = make([][]int, v.shape[1])
+	}
+	for i := range n {
+		row, column := i/v.shape[1], i%v.shape[1]
+		switch {
+		case at(i) == 0:
+		case columns:
+			lists[column] = append(lists[column], row)
+		default:
+			lists[row] = append(lists[row], column)
+		}
+	}
+	return lists
 }

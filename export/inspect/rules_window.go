@@ -118,7 +118,7 @@ func (g *geometry) slide(v *value, channels int) (*value, string) {
 		n := g.windows(i, v.shape[axis])
 		out.shape[axis] = n
 		for k, r := range out.field {
-			out.field[k] = r.window(axis, float64((g.kernel[i]-1)*g.dilation[i]+1), float64(g.stride[i]), float64(g.before[i]), n)
+			out.field[k] = r.window(axis, g.kernel[i], g.dilation[i], g.stride[i], g.before[i], n)
 		}
 	}
 	return out, ""
@@ -139,11 +139,11 @@ func convolution(w int) rule {
 		if len(kernels.shape) > 0 {
 			channels = kernels.shape[0]
 		}
-		summed := x.with(x.shape, func(i int, r reach) reach {
+		summed := x.with(x.shape, func(r reach) reach {
 			if c.integer("group", 1) != 1 && r.moves(1) {
-				return unknownReach("a convolution in groups over rows or columns", r.axes...)
+				return unknownReach("a convolution in groups over rows or columns")
 			}
-			return r.gather([]int{1}, c.image[i])
+			return r.gather([]int{1})
 		})
 		out, why := g.slide(summed, channels)
 		return []*value{out}, why
@@ -181,7 +181,7 @@ func transposedConvolution(c *call) ([]*value, string) {
 	if len(extra) != len(g.kernel) {
 		return nil, "output_padding does not fit the data"
 	}
-	out := x.with(slices.Clone(x.shape), func(i int, r reach) reach { return r.gather([]int{1}, c.image[i]) })
+	out := x.with(slices.Clone(x.shape), func(r reach) reach { return r.gather([]int{1}) })
 	out.shape[1] = -1
 	if len(w.shape) > 1 && w.shape[1] > 0 {
 		out.shape[1] = w.shape[1] * c.integer("group", 1)
@@ -220,7 +220,7 @@ func globalPooling(c *call) ([]*value, string) {
 	for i := 2; i < len(shape); i++ {
 		shape[i] = 1
 	}
-	return []*value{x.with(shape, func(i int, r reach) reach { return r.gather(span(2, len(shape)), c.image[i]) })}, ""
+	return []*value{x.with(shape, func(r reach) reach { return r.gather(span(2, len(shape))) })}, ""
 }
 
 // pad is the rule of Pad. Where it repeats or mirrors the data, units at the border see pixels that
@@ -254,7 +254,7 @@ func pad(c *call) ([]*value, string) {
 			out.shape[axis] = max(0, out.shape[axis]+before+after)
 		}
 		for i, r := range out.field {
-			out.field[i] = r.shift(axis, float64(-before), 1, out.shape[axis])
+			out.field[i] = r.shift(axis, -before, 1, out.shape[axis])
 			if r.moves(axis) && c.text("mode", "constant") != "constant" {
 				out.field[i].loose = "units at the border also see mirrored or repeated pixels"
 			}
@@ -276,7 +276,7 @@ func spaceToDepth(c *call) ([]*value, string) {
 			return nil, "SpaceToDepth of rows or columns that are no axis"
 		}
 		for _, axis := range []int{2, 3} {
-			r = r.window(axis, float64(b), float64(b), 0, shape[axis])
+			r = r.window(axis, b, 1, b, 0, shape[axis])
 		}
 		out.field[i] = r
 	}

@@ -195,26 +195,29 @@ func (f *Field) cells(degrees bool) []string {
 		return text(f.X)
 	}
 	cells := []string{
-		both(func(a Axis) string { return a.extent(a.Size) }),
+		both(func(a Axis) string { return a.extent(a.Size, a.Smallest) }),
 		both(func(a Axis) string { return optional(a.Stride) }),
 		both(func(a Axis) string { return optional(a.Start) }),
 	}
 	if degrees {
 		cells = append(cells,
-			both(func(a Axis) string { return a.extent(a.SizeDegrees) }),
+			both(func(a Axis) string { return a.extent(a.SizeDegrees, a.SmallestDegrees) }),
 			both(func(a Axis) string { return optional(a.StrideDegrees) }),
 			both(func(a Axis) string { return optional(a.StartDegrees) }))
 	}
 	return cells
 }
 
-// extent writes a size: "global", "?" where it is not known, "≤" in front where it is a bound.
-func (a Axis) extent(size *float64) string {
+// extent writes sizes: "global", "?" where they are not known, "≤" in front where they are bounds, and
+// "from–to" where they differ.
+func (a Axis) extent(size, smallest *float64) string {
 	switch {
 	case a.Kind == "global":
 		return a.Kind
 	case size == nil:
 		return "?"
+	case smallest != nil:
+		return number(*smallest) + "–" + number(*size)
 	case a.Bound != "":
 		return "≤" + number(*size)
 	}
