@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"cmp"
 	"math"
 	"slices"
 )
@@ -149,7 +150,7 @@ func together(a, b reach, shape []int) reach {
 			dims[k] = shape[axis]
 		}
 	}
-	like := reach{seen: hull(a.seen, b.seen), loose: cmpOr(a.loose, b.loose)}
+	like := reach{seen: hull(a.seen, b.seen), loose: cmp.Or(a.loose, b.loose)}
 	return tabulate(axes, dims, like, func(at []int) (float64, float64) {
 		index := func(axis int) int { return at[slices.Index(axes, axis)] }
 		low, high := a.at(index)

@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"cmp"
 	"math"
 	"slices"
 )
@@ -68,16 +69,16 @@ func join(a, b reach, shape []int) reach {
 	case b.kind == unknown:
 		return b
 	case len(a.axes) == 0 && a.kind == local && covers(a.seen, b.seen):
-		a.loose = cmpOr(a.loose, b.loose)
+		a.loose = cmp.Or(a.loose, b.loose)
 		return a
 	case len(b.axes) == 0 && b.kind == local && covers(b.seen, a.seen):
-		b.loose = cmpOr(a.loose, b.loose)
+		b.loose = cmp.Or(a.loose, b.loose)
 		return b
 	case !even:
 		return together(a, b, shape)
 	}
 	first := min(a.first, b.first)
-	return reach{kind: local, axes: a.axes, stride: a.stride, first: first, loose: cmpOr(a.loose, b.loose),
+	return reach{kind: local, axes: a.axes, stride: a.stride, first: first, loose: cmp.Or(a.loose, b.loose),
 		size: max(a.first+a.size, b.first+b.size) - first, seen: hull(a.seen, b.seen)}
 }
 
@@ -111,7 +112,8 @@ func (r reach) settled(image float64) reach {
 	if r = r.simple(); r.kind != local || len(r.axes) > 0 {
 		return r
 	}
-	from, to := max(r.first, r.seen[0]), min(r.first+r.size, r.seen[1])
+	from := max(r.first, r.seen[0])
+	to := max(from, min(r.first+r.size, r.seen[1]))
 	switch {
 	case from <= 0 && to >= image:
 		return reach{kind: global}

@@ -90,9 +90,10 @@ type Field struct {
 	X Axis `json:"x"`
 }
 
-// Axis is the receptive field along one axis of the image. Unit i, counted from 0, sees the pixels
-// from Start + i·Stride − Size/2 to Start + i·Stride + Size/2, as far as they lie within Seen; pixel k
-// is the interval from k to k+1. Degrees count from the same edge of the image.
+// Axis is the receptive field along one axis of the image. Where fields lie evenly, unit i, counted
+// from 0, sees the pixels from Start + i·Stride − Size/2 to Start + i·Stride + Size/2, as far as they
+// lie within Seen; pixel k is the interval from k to k+1. A field is the smallest interval that holds
+// what is seen: a dilated convolution leaves gaps in it. Degrees count from the same edge of the image.
 type Axis struct {
 	// Kind is local (a part of the image), global (all of it) or unknown.
 	Kind     string   `json:"kind"`

@@ -42,7 +42,8 @@ func init() { // in a function, since rules look up each other
 		"Dropout":           dropout,
 		"RandomNormalLike":  sameShapeOnly,
 		"RandomUniformLike": sameShapeOnly,
-		"EyeLike":           sameShapeOnly,
+		"ScatterND":         scatter, "ScatterElements": scatter,
+		"EyeLike": sameShapeOnly,
 	}
 	for _, op := range []string{"Relu", "LeakyRelu", "ThresholdedRelu", "Sigmoid", "HardSigmoid", "HardSwish", "Swish", "Tanh", "Elu",
 		"Selu", "Celu", "Gelu", "Mish", "Softplus", "Softsign", "Shrink", "Exp", "Log", "Sqrt", "Reciprocal", "Abs", "Neg", "Sign", "Ceil",

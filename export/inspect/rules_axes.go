@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"cmp"
 	"math"
 	"slices"
 )
@@ -75,7 +76,7 @@ func (c *call) along(i, axis int, shape []int) reach {
 		case unknown:
 			return r
 		case local, mapped:
-			like.seen, like.loose = hull(like.seen, r.seen), cmpOr(like.loose, r.loose)
+			like.seen, like.loose = hull(like.seen, r.seen), cmp.Or(like.loose, r.loose)
 		case global:
 			like.seen = [2]float64{0, c.image[i]}
 		}

@@ -73,6 +73,14 @@ func sameShapeOnly(c *call) ([]*value, string) {
 	return []*value{{shape: c.in[0].shape, kind: c.in[0].kind}}, ""
 }
 
+// scatter is the rule of ScatterND and ScatterElements over constants.
+func scatter(c *call) ([]*value, string) {
+	if !c.constant(0) {
+		return nil, "the operator " + c.op.Op + " is not analysed"
+	}
+	return sameShapeOnly(c)
+}
+
 // broadcast is the rule of operators of several operands that are broadcast against each other.
 func broadcast(c *call) ([]*value, string) {
 	var operands []*value

@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"cmp"
 	"math"
 	"slices"
 )
@@ -45,7 +46,7 @@ func resize(c *call) ([]*value, string) {
 			return nil, "this kind of interpolation is not analysed"
 		}
 		for i, r := range out.field {
-			out.field[i] = r.finer(axis, f, low, high, cmpOr(loose, r.loose))
+			out.field[i] = r.finer(axis, f, low, high, cmp.Or(loose, r.loose))
 		}
 	}
 	return []*value{out}, ""

@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -197,17 +198,10 @@ func transposedConvolution(c *call) ([]*value, string) {
 			loose = "a transposed convolution spreads units unevenly"
 		}
 		for k, r := range out.field {
-			out.field[k] = r.finer(axis, s, float64(g.before[i]-last)/s, float64(g.before[i])/s, cmpOr(loose, r.loose))
+			out.field[k] = r.finer(axis, s, float64(g.before[i]-last)/s, float64(g.before[i])/s, cmp.Or(loose, r.loose))
 		}
 	}
 	return []*value{out}, ""
-}
-
-func cmpOr(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
 
 // globalPooling is the rule of GlobalAveragePool and its like.

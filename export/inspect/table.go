@@ -152,6 +152,9 @@ func (r *Report) writeLayers(w io.Writer) error {
 		return nil
 	}
 	fmt.Fprintf(w, "RF, stride and start (the centre of the first unit's RF) in pixels of %s, y×x where they differ; * named by the card.\n", r.Image.Input)
+	if slices.ContainsFunc(r.Layers, layUnevenly) {
+		fmt.Fprintln(w, "a–b: the sizes of the smallest and the largest RF. Stride and start are – where RFs do not lie evenly.")
+	}
 	if left > 0 {
 		fmt.Fprintf(w, "%d tensors that do not depend on the image are left out.\n", left)
 	}
@@ -159,6 +162,12 @@ func (r *Report) writeLayers(w io.Writer) error {
 		fmt.Fprintln(w, reason)
 	}
 	return nil
+}
+
+// layUnevenly tells whether the layer's fields have no stride.
+func layUnevenly(l Layer) bool {
+	bare := func(a Axis) bool { return a.Kind == "local" && a.Stride == nil }
+	return l.Field != nil && (bare(l.Field.Y) || bare(l.Field.X))
 }
 
 func (l Layer) title() string {
