@@ -8,18 +8,17 @@ import (
 
 // fractalHeap stores objects of any length in blocks that double in size, row by row of a table.
 type fractalHeap struct {
-	f              *File
-	idLength       int
-	offsetBytes    int // of an offset in the heap
-	lengthBytes    int // of the length of an object
-	hugeTree       uint64
-	width          uint64 // blocks in a row
-	start          uint64 // size of a block of the first row
-	maxDirect      uint64 // size of the largest block that holds objects itself
-	root           uint64
-	rows           int // of the root; 0 when it is a single block
-	maxDirectRows  int
-	checksumBlocks bool
+	f             *File
+	idLength      int
+	offsetBytes   int // of an offset in the heap
+	lengthBytes   int // of the length of an object
+	hugeTree      uint64
+	width         uint64 // blocks in a row
+	start         uint64 // size of a block of the first row
+	maxDirect     uint64 // size of the largest block that holds objects itself
+	root          uint64
+	rows          int // of the root; 0 when it is a single block
+	maxDirectRows int
 }
 
 func (f *File) fractalHeap(address uint64) (*fractalHeap, error) {
