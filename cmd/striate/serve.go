@@ -78,7 +78,7 @@ func (c *serveCmd) greet(g *globals, address string, models *engine.Folder, devi
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(g.Stdout, "striate answers on http://%s (%s, %s, %d models in %s)\n", address, device.Chosen, device.Runtime, len(good), models.Dir())
+	fmt.Fprintf(g.Stdout, "striate answers on http://%s (%s, %s, models in %s: %d)\n", address, device.Chosen, device.Runtime, models.Dir(), len(good))
 	for _, b := range broken {
 		fmt.Fprintf(g.Stdout, "not served: %s\n", b.Error)
 	}
