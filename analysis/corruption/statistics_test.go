@@ -87,10 +87,8 @@ func observe(ws *Workspace, c *Corruption, severity int, img []uint8, runs int) 
 			o.hist[v>>4] += 1 / float64(len(img)*runs)
 		}
 		o.rmse = append(o.rmse, math.Sqrt(sum/float64(len(img))))
-		if run < 30 { // the spectrum settles sooner
-			for ch := range 3 {
-				addPower(&power, out, img, ch)
-			}
+		for ch := range 3 {
+			addPower(&power, out, img, ch)
 		}
 	}
 	n := float64(runs)
