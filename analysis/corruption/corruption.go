@@ -16,6 +16,8 @@ package corruption
 import (
 	"fmt"
 	"slices"
+
+	"striate/internal/upperbits"
 )
 
 // Group is the class a corruption is averaged in.
@@ -55,6 +57,7 @@ func (c *Corruption) Apply(ws *Workspace, dst, img []uint8, severity int, src So
 	if len(dst) != len(img) {
 		panic(fmt.Sprintf("corruption: %d samples into %d", len(img), len(dst)))
 	}
+	upperbits.Clear()
 	for i, v := range c.float(ws, img, severity, src) {
 		dst[i] = uint8(v)
 	}

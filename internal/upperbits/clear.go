@@ -1,0 +1,6 @@
+//go:build !goexperiment.simd || !amd64
+
+package upperbits
+
+// Clear does nothing: there is nothing to clear.
+func Clear() {}
