@@ -6,12 +6,11 @@ import (
 	"io"
 	"math"
 	"math/rand/v2"
-	"syscall"
 	"text/tabwriter"
-	"time"
 
 	"striate/analysis/corruption"
 	"striate/internal/corruptset"
+	"striate/internal/cputime"
 	"striate/internal/jpegturbo"
 	"striate/internal/picture"
 )
@@ -124,15 +123,9 @@ func (c *benchCorruptionsCmd) setFrost(b *corruption.Benchmark, ws *corruption.W
 // cpu returns the milliseconds of CPU time, of the whole process, that a run of f takes.
 func cpu(runs int, f func()) float64 {
 	f()
-	before := used()
+	before := cputime.Seconds()
 	for range runs {
 		f()
 	}
-	return float64(used()-before) / 1e6 / float64(runs)
-}
-
-func used() time.Duration {
-	var u syscall.Rusage
-	syscall.Getrusage(syscall.RUSAGE_SELF, &u) //nolint:errcheck // it only fails for a wrong address
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	return (cputime.Seconds() - before) * 1e3 / float64(runs)
 }

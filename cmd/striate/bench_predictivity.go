@@ -13,6 +13,7 @@ import (
 	"gonum.org/v1/gonum/stat"
 
 	"striate/analysis/predictivity"
+	"striate/internal/cputime"
 	"striate/internal/fault"
 )
 
@@ -50,9 +51,9 @@ func (c *benchPredictivityCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
-	best, gramTime, cpu, iterations := time.Duration(math.MaxInt64), time.Duration(0), time.Duration(0), 0
+	best, gramTime, cpu, iterations := time.Duration(math.MaxInt64), time.Duration(0), 0.0, 0
 	for range c.Runs {
-		start, used := time.Now(), cpuTime()
+		start, used := time.Now(), cputime.Seconds()
 		gram, err := predictivity.NewGram(ctx, x)
 		if err != nil {
 			return err
@@ -63,7 +64,7 @@ func (c *benchPredictivityCmd) Run(ctx context.Context, g *globals) error {
 			return err
 		}
 		if all := time.Since(start); all < best {
-			best, gramTime, cpu, iterations = all, made, cpuTime()-used, 0
+			best, gramTime, cpu, iterations = all, made, cputime.Seconds()-used, 0
 			for _, s := range res.Splits {
 				for _, n := range s.Dual.Iterations {
 					iterations += n
@@ -74,21 +75,12 @@ func (c *benchPredictivityCmd) Run(ctx context.Context, g *globals) error {
 	fmt.Fprintf(g.Stdout, "%d stimuli × %d units → %d neurons, %d components, %d splits, %d threads\n",
 		c.Stimuli, c.Units, c.Neurons, c.Components, c.Splits, runtime.GOMAXPROCS(0))
 	fmt.Fprintf(g.Stdout, "%.2f s wall, %.2f s CPU, of which inner products %.2f s wall; %d power iterations; at most %d MB resident, %d of them features\n",
-		best.Seconds(), cpu.Seconds(), gramTime.Seconds(), iterations, peakMegabytes(), 4*c.Stimuli*c.Units/1_000_000)
+		best.Seconds(), cpu, gramTime.Seconds(), iterations, peakMegabytes(), 4*c.Stimuli*c.Units/1_000_000)
 	if *c == (benchPredictivityCmd{450, 10000, 100, 25, 10, c.Runs}) {
 		fmt.Fprintf(g.Stdout, "scikit-learn 1.2.1: %.1f s wall, %.0f times as long; %.1f s CPU, %.0f times as much\n",
-			sklearnWall, sklearnWall/best.Seconds(), sklearnCPU, sklearnCPU/cpu.Seconds())
+			sklearnWall, sklearnWall/best.Seconds(), sklearnCPU, sklearnCPU/cpu)
 	}
 	return nil
-}
-
-// cpuTime is what the process has used so far, of all threads.
-func cpuTime() time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		return 0
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // peakMegabytes is the most memory the process has had resident.

@@ -145,25 +145,6 @@ func (c *sessionCache) takeIdle(more func() bool) []*session {
 	return out
 }
 
-// drop frees the idle sessions of a model, say because its file has changed.
-func (c *sessionCache) drop(digest string) {
-	c.mu.Lock()
-	var gone []*session
-	for key, at := range c.entries {
-		e := at.Value.(*cacheEntry)
-		if strings.HasPrefix(key, digest+"\x00") && e.users == 0 && e.session != nil {
-			c.order.Remove(at)
-			delete(c.entries, key)
-			c.bytes -= e.session.bytes
-			gone = append(gone, e.session)
-		}
-	}
-	c.mu.Unlock()
-	for _, s := range gone {
-		s.destroy()
-	}
-}
-
 func (c *sessionCache) stats() Stats {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -296,7 +296,9 @@ func TestNoMemoryLeak(t *testing.T) {
 	cycle := func() {
 		_, _, err := collect(t, e, m, []string{"out"}, Array{[]int{1, 32, 32}, make([]float32, 1024)})
 		require.NoError(t, err)
-		e.cache.drop(m.Digest)
+		for _, s := range e.cache.takeIdle(func() bool { return true }) {
+			s.destroy()
+		}
 		require.Zero(t, e.Stats().Sessions)
 	}
 	for range 10 {
