@@ -28,6 +28,9 @@ func (l *lowering) conv(n *recorder.Node) (*value, error) {
 	if kernel := l.values[n.Inputs[1]]; kernel != nil && kernel.data != nil {
 		return l.foldedConv(n, n, 0, l.outChannels(n), nil)
 	}
+	if v, err := l.convProduct(n, a); v != nil || err != nil {
+		return v, err
+	}
 	kernel, err := l.full(n.Inputs[1])
 	if err != nil {
 		return nil, err
@@ -170,6 +173,12 @@ func (l *lowering) convTranspose(n *recorder.Node, a recorder.Conv) (*value, err
 		if pads[rank+i] < 0 {
 			extra[i], pads[rank+i] = -pads[rank+i], 0
 		}
+	}
+	if v, err := l.transposedProduct(n, a, windows{
+		in: pick(n.Dims(), a.Axes.OutputSpatial), outer: size, inner: pick(n.Inputs[0].Dims(), a.Axes.InputSpatial),
+		outerStep: dilations, innerStep: strides, pad: pads[:rank],
+	}); v != nil || err != nil {
+		return v, err
 	}
 	kernel, err := l.turned(n, a)
 	if err != nil {

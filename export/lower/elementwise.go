@@ -89,11 +89,11 @@ func (l *lowering) simple(n *recorder.Node, op string) (*value, error) {
 		}
 		names[i], dims = name, broadcast(dims, d)
 	}
-	return &value{name: l.emit(n, op, names), dims: dims}, nil
+	return l.put(n, dims, op, names), nil
 }
 
 // compound is the rule of a float operation of one input that takes several ONNX nodes.
-func compound(write func(l *lowering, n *recorder.Node, x, one string) string) func(*lowering, *recorder.Node) (*value, error) {
+func compound(write func(l *lowering, x, one string) (op string, inputs []string)) func(*lowering, *recorder.Node) (*value, error) {
 	return func(l *lowering, n *recorder.Node) (*value, error) {
 		x, dims, err := l.arg(n.Inputs[0])
 		if err != nil {
@@ -102,20 +102,21 @@ func compound(write func(l *lowering, n *recorder.Node, x, one string) string) f
 		if dataType(n.Shape.DType) != onnx.Float32 {
 			return nil, l.unsupported(n, "only float32 is written")
 		}
-		return &value{name: write(l, n, x, l.constant(nil, floatTensor(nil, []float32{1}))), dims: dims}, nil
+		op, inputs := write(l, x, l.constant(nil, floatTensor(nil, []float32{1})))
+		return l.put(n, dims, op, inputs), nil
 	}
 }
 
-func (l *lowering) rsqrt(n *recorder.Node, x, _ string) string {
-	return l.emit(n, "Reciprocal", []string{l.step("Sqrt", []string{x})})
+func (l *lowering) rsqrt(x, _ string) (op string, inputs []string) {
+	return "Reciprocal", []string{l.step("Sqrt", []string{x})}
 }
 
-func (l *lowering) expm1(n *recorder.Node, x, one string) string {
-	return l.emit(n, "Sub", []string{l.step("Exp", []string{x}), one})
+func (l *lowering) expm1(x, one string) (op string, inputs []string) {
+	return "Sub", []string{l.step("Exp", []string{x}), one}
 }
 
-func (l *lowering) log1p(n *recorder.Node, x, one string) string {
-	return l.emit(n, "Log", []string{l.step("Add", []string{x, one})})
+func (l *lowering) log1p(x, one string) (op string, inputs []string) {
+	return "Log", []string{l.step("Add", []string{x, one})}
 }
 
 // neutral returns the other input of a binary node if one of the given inputs is a constant with
@@ -145,7 +146,7 @@ func (l *lowering) max(n *recorder.Node) (*value, error) {
 			if err != nil {
 				return nil, err
 			}
-			return &value{name: l.emit(n, "Relu", []string{x}), dims: dims}, nil
+			return l.put(n, dims, "Relu", []string{x}), nil
 		}
 	}
 	return l.simple(n, "Max")
@@ -256,7 +257,7 @@ func (l *lowering) rem(n *recorder.Node) (*value, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &value{name: l.emit(n, "Mod", []string{x, y}, onnx.Attr("fmod", 1)), dims: broadcast(dx, dy)}, nil
+	return l.put(n, broadcast(dx, dy), "Mod", []string{x, y}, onnx.Attr("fmod", 1)), nil
 }
 
 func (l *lowering) notEqual(n *recorder.Node) (*value, error) {
@@ -268,7 +269,7 @@ func (l *lowering) notEqual(n *recorder.Node) (*value, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &value{name: l.emit(n, "Not", []string{l.step("Equal", []string{x, y})}), dims: broadcast(dx, dy)}, nil
+	return l.put(n, broadcast(dx, dy), "Not", []string{l.step("Equal", []string{x, y})}), nil
 }
 
 func (l *lowering) isFinite(n *recorder.Node) (*value, error) {
@@ -277,7 +278,7 @@ func (l *lowering) isFinite(n *recorder.Node) (*value, error) {
 		return nil, err
 	}
 	odd := l.step("Or", []string{l.step("IsNaN", []string{x}), l.step("IsInf", []string{x})})
-	return &value{name: l.emit(n, "Not", []string{odd}), dims: dims}, nil
+	return l.put(n, dims, "Not", []string{odd}), nil
 }
 
 func (l *lowering) where(n *recorder.Node) (*value, error) { return l.simple(n, "Where") }
@@ -295,10 +296,10 @@ func (l *lowering) clamp(n *recorder.Node) (*value, error) {
 		scalars = scalars && (i == 1 || len(d) == 0)
 	}
 	if scalars {
-		return &value{name: l.emit(n, "Clip", []string{names[1], names[0], names[2]}), dims: dims}, nil
+		return l.put(n, dims, "Clip", []string{names[1], names[0], names[2]}), nil
 	}
 	low := l.step("Max", []string{names[1], names[0]})
-	return &value{name: l.emit(n, "Min", []string{low, names[2]}), dims: dims}, nil
+	return l.put(n, dims, "Min", []string{low, names[2]}), nil
 }
 
 func (l *lowering) convert(n *recorder.Node) (*value, error) {
@@ -313,5 +314,5 @@ func (l *lowering) convert(n *recorder.Node) (*value, error) {
 	if n.Shape.DType == n.Inputs[0].Shape.DType {
 		return &value{name: x, dims: dims}, nil
 	}
-	return &value{name: l.emit(n, "Cast", []string{x}, onnx.Attr("to", int(to))), dims: dims}, nil
+	return l.put(n, dims, "Cast", []string{x}, onnx.Attr("to", int(to))), nil
 }

@@ -17,6 +17,15 @@ func (l *lowering) emit(n *recorder.Node, op string, inputs []string, attrs ...*
 	return l.b.Node(op, l.tensorName(n, op), inputs, attrs...)
 }
 
+// put writes the ONNX node that makes the tensor of n as it is before a broadcast that is left to the
+// reader. The label of n is for the whole tensor.
+func (l *lowering) put(n *recorder.Node, dims []int, op string, inputs []string, attrs ...*onnxpb.AttributeProto) *value {
+	if slices.Equal(dims, n.Dims()) {
+		return &value{name: l.emit(n, op, inputs, attrs...), dims: dims}
+	}
+	return &value{name: l.step(op, inputs, attrs...), dims: dims}
+}
+
 // step writes a node on the way to the tensor of n.
 func (l *lowering) step(op string, inputs []string, attrs ...*onnxpb.AttributeProto) string {
 	return l.b.Node(op, l.unique(l.scoped(op)), inputs, attrs...)

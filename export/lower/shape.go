@@ -39,6 +39,9 @@ func (l *lowering) broadcastInDim(n *recorder.Node) (*value, error) {
 	case slices.Equal(trim(dims), trim(v.dims)):
 		return &value{name: v.name, dims: v.dims}, nil
 	}
+	if !slices.Equal(dims, n.Dims()) {
+		n = nil
+	}
 	return &value{name: l.reshape(n, v.name, v.dims, dims), dims: dims}, nil
 }
 
@@ -123,7 +126,7 @@ func (l *lowering) slice(n *recorder.Node) (*value, error) {
 	if slices.ContainsFunc(steps, func(s int) bool { return s != 1 }) {
 		inputs = append(inputs, l.ints(steps...))
 	}
-	return &value{name: l.emit(n, "Slice", inputs), dims: dims}, nil
+	return l.put(n, dims, "Slice", inputs), nil
 }
 
 // reverse writes a Slice with steps of -1.
@@ -306,5 +309,5 @@ func (l *lowering) iota(n *recorder.Node) (*value, error) {
 		}
 		return &value{dims: dims, data: floatTensor(dims, f)}, nil
 	}
-	return &value{dims: dims, name: l.emit(n, "Cast", []string{l.constant(nil, data)}, onnx.Attr("to", int(to)))}, nil
+	return l.put(n, dims, "Cast", []string{l.constant(nil, data)}, onnx.Attr("to", int(to))), nil
 }

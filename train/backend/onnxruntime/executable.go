@@ -21,6 +21,9 @@ type executable struct {
 	backend *Backend
 	session *ort.DynamicAdvancedSession
 	tape    *recorder.Tape
+	fed     []int            // the parameters that the session reads
+	made    []*recorder.Node // what the session computes
+	tail    *tail
 }
 
 var _ compute.Executable = (*executable)(nil)
@@ -40,7 +43,9 @@ func (b *Backend) compile(t *recorder.Tape) (compute.Executable, error) {
 	if initializes(t) {
 		return &initialization{b, t}, nil
 	}
-	model, inputs, outputs, err := write(t)
+	e := &executable{backend: b, tape: t, tail: findTail(t)}
+	e.share()
+	model, inputs, outputs, err := e.write()
 	if err != nil {
 		return nil, err
 	}
@@ -61,26 +66,63 @@ func (b *Backend) compile(t *recorder.Tape) (compute.Executable, error) {
 			return nil, fmt.Errorf("ONNX Runtime options: %w", err)
 		}
 	}
-	session, err := ort.NewDynamicAdvancedSessionWithONNXData(data, inputs, outputs, options)
+	e.session, err = ort.NewDynamicAdvancedSessionWithONNXData(data, inputs, outputs, options)
 	if err != nil {
 		return nil, fmt.Errorf("ONNX Runtime refuses graph %s: %w", t.Name, err)
 	}
-	return &executable{b, session, t}, nil
+	return e, nil
 }
 
-// write lowers a tape whose parameters are all fed.
-func write(t *recorder.Tape) (m *onnx.Model, inputs, outputs []string, err error) {
+// share leaves the tail of the graph to the chains, and to the session what they and the caller need.
+// A graph that is nothing but tail is the session's, which must have something to compute.
+func (e *executable) share() {
+	used := map[*recorder.Node]bool{}
+	var use func(n *recorder.Node)
+	use = func(n *recorder.Node) {
+		if !used[n] {
+			used[n] = true
+			for _, in := range n.Inputs {
+				use(in)
+			}
+		}
+	}
+	for _, n := range e.tape.Outputs {
+		if !e.tail.made[n] {
+			e.made = append(e.made, n)
+		}
+	}
+	for _, n := range e.tail.needed {
+		if !slices.Contains(e.made, n) {
+			e.made = append(e.made, n)
+		}
+	}
+	for _, n := range e.made {
+		use(n)
+	}
+	for i, p := range e.tape.Parameters {
+		if used[p] {
+			e.fed = append(e.fed, i)
+		}
+	}
+	if len(e.fed) == 0 && len(e.tail.chains) > 0 {
+		e.tail, e.made = &tail{}, nil
+		e.share()
+	}
+}
+
+// write lowers the session's share, with the parameters that it reads fed.
+func (e *executable) write() (m *onnx.Model, inputs, outputs []string, err error) {
 	names := map[*recorder.Node]string{}
-	for i, p := range t.Parameters {
-		names[p] = fmt.Sprintf("in%d", i)
-		inputs = append(inputs, names[p])
+	for _, i := range e.fed {
+		name := fmt.Sprintf("in%d", i)
+		names[e.tape.Parameters[i]] = name
+		inputs = append(inputs, name)
 	}
-	options := lower.Options{Vectors: true, Input: func(p *recorder.Node) (string, bool) { return names[p], true }}
-	for i, n := range t.Outputs {
-		name := fmt.Sprintf("out%d", i)
-		options.Outputs = append(options.Outputs, lower.Output{Name: name, Node: n})
+	options := lower.Options{Vectors: true, Input: func(p *recorder.Node) (string, bool) { name, fed := names[p]; return name, fed }}
+	for i, n := range e.made {
+		options.Outputs = append(options.Outputs, lower.Output{Name: fmt.Sprintf("out%d", i), Node: n})
 	}
-	m, err = lower.Model(t.Name, t, options)
+	m, err = lower.Model(e.tape.Name, e.tape, options)
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -101,39 +143,48 @@ func (e *executable) Inputs() ([]string, []shapes.Shape) { return e.tape.Inputs(
 
 func (e *executable) Outputs() []shapes.Shape { return e.tape.OutputShapes() }
 
-// Execute runs the graph. Memory of donated inputs is reused afterwards.
+// Execute runs the graph. Memory of donated inputs is reused, by results where the graph allows it.
 func (e *executable) Execute(inputs []compute.Buffer, donate []bool, _ compute.DeviceNum) ([]compute.Buffer, error) {
 	if len(inputs) != len(e.tape.Parameters) {
 		return nil, fmt.Errorf("graph %s takes %d inputs, got %d", e.tape.Name, len(e.tape.Parameters), len(inputs))
 	}
-	var call call
-	defer call.end()
+	own := make([]*buffer, len(inputs))
 	for i, input := range inputs {
 		b, ok := input.(*buffer)
 		if !ok || b.flat == nil || !b.shape.EqualDimensions(e.tape.Parameters[i].Shape) || b.shape.DType != e.tape.Parameters[i].Shape.DType {
 			return nil, fmt.Errorf("input %d of graph %s must be a tensor %s of this backend", i, e.tape.Name, e.tape.Parameters[i].Shape)
 		}
-		if err := call.add(&call.in, b); err != nil {
+		own[i] = b
+	}
+	made, err := e.runSession(own)
+	if err != nil {
+		return nil, err
+	}
+	x := &execution{executable: e, inputs: own, donated: make([]bool, len(own)), made: made}
+	copy(x.donated, donate)
+	return x.finish(), nil
+}
+
+// runSession computes the session's share.
+func (e *executable) runSession(inputs []*buffer) ([]*buffer, error) {
+	var call call
+	defer call.end()
+	for _, i := range e.fed {
+		if err := call.add(&call.in, inputs[i]); err != nil {
 			return nil, fmt.Errorf("input %s: %w", e.tape.Parameters[i].Name, err)
 		}
 	}
-	results := make([]compute.Buffer, len(e.tape.Outputs))
-	for i, n := range e.tape.Outputs {
-		b := e.backend.pool.get(e.backend, n.Shape)
-		results[i] = b
-		if err := call.add(&call.out, b); err != nil {
-			return nil, fmt.Errorf("output %d: %w", i, err)
+	made := make([]*buffer, len(e.made))
+	for i, n := range e.made {
+		made[i] = e.backend.pool.get(e.backend, n.Shape)
+		if err := call.add(&call.out, made[i]); err != nil {
+			return nil, fmt.Errorf("output %s: %w", n, err)
 		}
 	}
 	if err := e.session.Run(call.in, call.out); err != nil {
 		return nil, fmt.Errorf("running graph %s in ONNX Runtime: %w", e.tape.Name, err)
 	}
-	for i, input := range inputs {
-		if i < len(donate) && donate[i] {
-			e.backend.pool.put(input.(*buffer))
-		}
-	}
-	return results, nil
+	return made, nil
 }
 
 // initializes tells whether a tape only makes values of variables: it reads nothing, or draws random
