@@ -28,6 +28,21 @@ type referenceSpeed struct {
 	CPU             float64 `json:"cpu_s_per_image"`
 }
 
+// referenceSpeeds are by network, task and batch.
+type referenceSpeeds map[string]map[speed.Task]map[string]referenceSpeed
+
+func pytorchSpeeds() (referenceSpeeds, error) {
+	var s referenceSpeeds
+	if err := json.Unmarshal(pytorchSpeed, &s); err != nil {
+		return nil, fmt.Errorf("figures of PyTorch: %w", err)
+	}
+	return s, nil
+}
+
+func (s referenceSpeeds) at(name string, task speed.Task, batch int) referenceSpeed {
+	return s[name][task][strconv.Itoa(batch)]
+}
+
 type benchNetworksCmd struct {
 	Networks []string `help:"Networks to measure; all for every one." default:"all" placeholder:"NAME,…"`
 	Backends []string `help:"Backends to measure on." default:"go" placeholder:"NAME,…"`
@@ -56,9 +71,9 @@ func (c *benchNetworksCmd) Run(ctx context.Context, g *globals) error {
 	if slices.Contains(names, "all") {
 		names = network.Presets()
 	}
-	var reference map[string]map[speed.Task]map[string]referenceSpeed
-	if err := json.Unmarshal(pytorchSpeed, &reference); err != nil {
-		return fmt.Errorf("figures of PyTorch: %w", err)
+	reference, err := pytorchSpeeds()
+	if err != nil {
+		return err
 	}
 	if !c.JSON {
 		fmt.Fprintf(g.Stdout, networkRow+"\n", "network", "backend", "task", "batch", "images/s", "CPU ms/image", "PyTorch images/s", "CPU ms/image")
@@ -69,7 +84,7 @@ func (c *benchNetworksCmd) Run(ctx context.Context, g *globals) error {
 			err := c.measure(ctx, g, backendName, name, func(r speed.Row) {
 				rows = append(rows, r)
 				if !c.JSON { // as they come: the whole table takes long
-					printNetworkRow(g.Stdout, r, reference[r.Network][r.Task][strconv.Itoa(r.Batch)])
+					printNetworkRow(g.Stdout, r, reference.at(r.Network, r.Task, r.Batch))
 				}
 			})
 			if err != nil {

@@ -27,8 +27,10 @@ type Options struct {
 	Input func(p *recorder.Node) (name string, fed bool)
 	// Value returns the value of a parameter that is part of the graph: a slice, row-major.
 	Value func(p *recorder.Node) (any, error)
-	// Vectors makes inputs and outputs that are scalars vectors of length one.
-	Vectors bool
+	// AnyShape is for a caller who passes memory and goes by the number of elements alone: inputs and
+	// outputs that are scalars become vectors of length one, and outputs keep the shape that they are
+	// computed in.
+	AnyShape bool
 	// Outputs are the graph's outputs in order.
 	Outputs []Output
 	// Labels are names for inner tensors. A tensor that becomes part of another node has none.
@@ -113,7 +115,7 @@ func (l *lowering) inputs(t *recorder.Tape) {
 			continue
 		}
 		l.taken[name]++
-		if l.options.Vectors && len(p.Dims()) == 0 {
+		if l.options.AnyShape && len(p.Dims()) == 0 {
 			l.b.Input(name, dataType(p.Shape.DType), l.shape([]int{1}))
 			name = l.step("Squeeze", []string{name})
 		} else {
@@ -203,11 +205,14 @@ func (l *lowering) given(n *recorder.Node) (flat any, known bool, err error) {
 
 // output makes a node an output under its name.
 func (l *lowering) output(out Output) error {
-	v, err := l.full(out.Node)
+	v, err := l.lower(out.Node)
+	if err == nil && !(l.options.AnyShape && product(v.dims) == product(out.Node.Dims())) {
+		v, err = l.full(out.Node)
+	}
 	if err != nil {
 		return err
 	}
-	if l.options.Vectors && len(out.Node.Dims()) == 0 {
+	if l.options.AnyShape && len(out.Node.Dims()) == 0 {
 		vector := l.b.Node("Unsqueeze", out.Name+".vector", []string{l.name(out.Node, v), l.ints(0)})
 		l.b.Output(vector, dataType(out.Node.Shape.DType), l.shape([]int{1}))
 		return nil
@@ -215,7 +220,7 @@ func (l *lowering) output(out Output) error {
 	if v.name != out.Name { // the tensor is an input, a constant or another output
 		l.b.Node("Identity", out.Name, []string{l.name(out.Node, v)})
 	}
-	l.b.Output(out.Name, dataType(out.Node.Shape.DType), l.shape(out.Node.Dims()))
+	l.b.Output(out.Name, dataType(out.Node.Shape.DType), l.shape(v.dims))
 	return nil
 }
 

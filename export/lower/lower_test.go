@@ -238,6 +238,17 @@ func TestConvolutions(t *testing.T) {
 			same(t, 1e-4, fn, input("x", 2, 3, c.size, c.size), input("w", 4, 3, c.kernel, c.kernel))
 		})
 	}
+	// Few positions and many channels: one matrix product for the batch.
+	for _, c := range []struct{ size, kernel, stride, channels, filters int }{
+		{4, 3, 1, 40, 48}, {4, 3, 2, 40, 48}, {4, 1, 1, 12, 20}, {4, 1, 2, 40, 48}, {2, 3, 1, 9, 24}, {8, 3, 2, 20, 130}, {5, 5, 3, 20, 60},
+	} {
+		t.Run(fmt.Sprint("few positions", c), func(t *testing.T) {
+			same(t, 1e-3, func(in []*Node) []*Node { // sums of up to 1,170 terms, then of their sines
+				y := Convolve(in[0], in[1]).AxesConfig(channelsFirst()).Strides(c.stride).PadSame().Done()
+				return append(Gradient(ReduceAllSum(Mul(y, Sin(y))), in[0], in[1]), y)
+			}, input("x", 3, c.channels, c.size, c.size), input("w", c.filters, c.channels, c.kernel, c.kernel))
+		})
+	}
 	t.Run("channels last, groups", func(t *testing.T) {
 		same(t, rounding, func(in []*Node) []*Node {
 			return []*Node{Convolve(in[0], in[1]).ChannelGroupCount(2).PadSame().Done()}

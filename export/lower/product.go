@@ -103,8 +103,12 @@ func (l *lowering) convProduct(n *recorder.Node, a recorder.Conv) (*value, error
 	}
 	views := l.views(in, x.Dims()[first], x.Dims()[second], outs, w)
 	made := append([]int{outs, batch}, pick(n.Dims(), a.Axes.OutputSpatial)...)
+	order := append([]int{a.Axes.OutputChannels, a.Axes.OutputBatch}, a.Axes.OutputSpatial...)
+	if l.options.AnyShape && sorted(order) && l.asked[n] && l.uses[n] == 1 {
+		return &value{name: l.emit(n, "Gemm", []string{weights, views}, onnx.Attr("transB", byRow)), dims: []int{outs, batch * positions}}, nil
+	}
 	y := l.step("Gemm", []string{weights, views}, onnx.Attr("transB", byRow))
-	return l.arranged(n, y, []int{outs, batch * positions}, made, append([]int{a.Axes.OutputChannels, a.Axes.OutputBatch}, a.Axes.OutputSpatial...)), nil
+	return l.arranged(n, y, []int{outs, batch * positions}, made, order), nil
 }
 
 // multiplies tells whether a convolution can be written as a product: of float32, of known size.

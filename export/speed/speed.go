@@ -52,15 +52,11 @@ func Measure(ctx context.Context, models []Model, batches []int, seconds float64
 	for _, batch := range batches {
 		for _, s := range subjects {
 			s.start(batch)
-			if err := s.run(ctx); err != nil { // warms up: the first run of a size allocates
-				return nil, fmt.Errorf("measuring %s: %w", s.row.Model, err)
-			}
-			s.walls, s.cpus = nil, nil
 		}
 		end := time.Now().Add(time.Duration(seconds * float64(len(subjects)) * float64(time.Second)))
 		for time.Now().Before(end) || len(subjects[0].walls) < 3 {
 			for _, s := range subjects {
-				if err := s.run(ctx); err != nil {
+				if err := s.turn(ctx); err != nil {
 					return nil, fmt.Errorf("measuring %s: %w", s.row.Model, err)
 				}
 			}
@@ -107,10 +103,28 @@ func open(m Model, threads int) (*subject, error) {
 }
 
 func (s *subject) start(batch int) {
+	s.walls, s.cpus = nil, nil
 	s.row.Batch = batch
 	s.input.Dims = append([]int{batch}, s.dims...)
 	s.input.Data = make([]float32, batch*s.dims[0]*s.dims[1]*s.dims[2])
 	network.NewStream("speed", 0).Fill(s.input.Data, -1, 2)
+}
+
+// turn runs a model for a while. Its first run is not counted: the caches hold another model, whose
+// threads may still be looking for work.
+func (s *subject) turn(ctx context.Context) error {
+	const while = 300 * time.Millisecond
+	begin, counted := time.Now(), len(s.walls)
+	if err := s.run(ctx); err != nil {
+		return err
+	}
+	s.walls, s.cpus = s.walls[:counted], s.cpus[:counted]
+	for len(s.walls) == counted || time.Since(begin) < while {
+		if err := s.run(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *subject) run(ctx context.Context) error {

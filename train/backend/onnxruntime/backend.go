@@ -2,8 +2,11 @@ package onnxruntime
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
@@ -29,13 +32,16 @@ type Backend struct {
 	library ortlib.Library
 	pool    pool
 	ended   bool
+
+	mu       sync.Mutex
+	compiled map[*executable]bool // those not finalized
 }
 
 var _ compute.Backend = (*Backend)(nil)
 
 // New returns a backend. It is an Unavailable fault that there is no ONNX Runtime.
 func New(config string) (compute.Backend, error) {
-	b := &Backend{}
+	b := &Backend{compiled: map[*executable]bool{}}
 	for option := range strings.SplitSeq(config, ",") {
 		name, value, _ := strings.Cut(option, "=")
 		switch name {
@@ -110,10 +116,16 @@ func (b *Backend) NewSharedBuffer(_ compute.DeviceNum, shape shapes.Shape) (comp
 	return buffer, buffer.flat, nil
 }
 
-// Finalize frees the memory kept for reuse.
+// Finalize frees the graphs and the memory kept for reuse.
 func (b *Backend) Finalize() {
 	b.ended = true
 	b.pool.clear()
+	b.mu.Lock()
+	left := slices.Collect(maps.Keys(b.compiled))
+	b.mu.Unlock()
+	for _, e := range left {
+		e.Finalize()
+	}
 }
 
 // IsFinalized tells whether Finalize was called.

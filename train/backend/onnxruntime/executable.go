@@ -22,7 +22,8 @@ type executable struct {
 	session *ort.DynamicAdvancedSession
 	tape    *recorder.Tape
 	fed     []int            // the parameters that the session reads
-	made    []*recorder.Node // what the session computes
+	made    []*recorder.Node // what the session computes, and in which shape
+	shapes  []ort.Shape
 	tail    *tail
 }
 
@@ -70,6 +71,9 @@ func (b *Backend) compile(t *recorder.Tape) (compute.Executable, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ONNX Runtime refuses graph %s: %w", t.Name, err)
 	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.compiled[e] = true
 	return e, nil
 }
 
@@ -104,9 +108,15 @@ func (e *executable) share() {
 			e.fed = append(e.fed, i)
 		}
 	}
-	if len(e.fed) == 0 && len(e.tail.chains) > 0 {
+	switch {
+	case len(e.fed) > 0:
+	case len(e.tail.chains) > 0:
 		e.tail, e.made = &tail{}, nil
 		e.share()
+	default: // the library's binding takes no session without inputs
+		for i := range e.tape.Parameters {
+			e.fed = append(e.fed, i)
+		}
 	}
 }
 
@@ -118,7 +128,7 @@ func (e *executable) write() (m *onnx.Model, inputs, outputs []string, err error
 		names[e.tape.Parameters[i]] = name
 		inputs = append(inputs, name)
 	}
-	options := lower.Options{Vectors: true, Input: func(p *recorder.Node) (string, bool) { name, fed := names[p]; return name, fed }}
+	options := lower.Options{AnyShape: true, Input: func(p *recorder.Node) (string, bool) { name, fed := names[p]; return name, fed }}
 	for i, n := range e.made {
 		options.Outputs = append(options.Outputs, lower.Output{Name: fmt.Sprintf("out%d", i), Node: n})
 	}
@@ -128,11 +138,19 @@ func (e *executable) write() (m *onnx.Model, inputs, outputs []string, err error
 	}
 	for _, v := range m.Outputs() {
 		outputs = append(outputs, v.Name)
+		shape := make(ort.Shape, len(v.Shape))
+		for axis, d := range v.Shape {
+			shape[axis] = d.Size
+		}
+		e.shapes = append(e.shapes, shape)
 	}
 	return m, inputs, outputs, nil
 }
 
 func (e *executable) Finalize() {
+	e.backend.mu.Lock()
+	defer e.backend.mu.Unlock()
+	delete(e.backend.compiled, e)
 	if e.session != nil {
 		e.session.Destroy() //nolint:errcheck // freeing memory
 		e.session = nil
@@ -145,6 +163,9 @@ func (e *executable) Outputs() []shapes.Shape { return e.tape.OutputShapes() }
 
 // Execute runs the graph. Memory of donated inputs is reused, by results where the graph allows it.
 func (e *executable) Execute(inputs []compute.Buffer, donate []bool, _ compute.DeviceNum) ([]compute.Buffer, error) {
+	if e.session == nil {
+		return nil, fmt.Errorf("graph %s was finalized", e.tape.Name)
+	}
 	if len(inputs) != len(e.tape.Parameters) {
 		return nil, fmt.Errorf("graph %s takes %d inputs, got %d", e.tape.Name, len(e.tape.Parameters), len(inputs))
 	}
@@ -170,14 +191,14 @@ func (e *executable) runSession(inputs []*buffer) ([]*buffer, error) {
 	var call call
 	defer call.end()
 	for _, i := range e.fed {
-		if err := call.add(&call.in, inputs[i]); err != nil {
+		if err := call.add(&call.in, inputs[i], dims(inputs[i].shape)); err != nil {
 			return nil, fmt.Errorf("input %s: %w", e.tape.Parameters[i].Name, err)
 		}
 	}
 	made := make([]*buffer, len(e.made))
 	for i, n := range e.made {
 		made[i] = e.backend.pool.get(e.backend, n.Shape)
-		if err := call.add(&call.out, made[i]); err != nil {
+		if err := call.add(&call.out, made[i], e.shapes[i]); err != nil {
 			return nil, fmt.Errorf("output %s: %w", n, err)
 		}
 	}
@@ -237,15 +258,20 @@ type call struct {
 	pinner  runtime.Pinner
 }
 
-// add appends a tensor over the memory of b.
-func (c *call) add(list *[]ort.Value, b *buffer) error {
-	dims := ort.NewShape(1)
-	if rank := b.shape.Rank(); rank > 0 {
-		dims = make([]int64, rank)
-		for i, d := range b.shape.Dimensions {
-			dims[i] = int64(d)
-		}
+// dims are the dimensions in which a tensor is fed.
+func dims(shape shapes.Shape) ort.Shape {
+	list := make(ort.Shape, 0, 1)
+	for _, d := range shape.Dimensions {
+		list = append(list, int64(d))
 	}
+	if len(list) == 0 {
+		list = append(list, 1)
+	}
+	return list
+}
+
+// add appends a tensor over the memory of b.
+func (c *call) add(list *[]ort.Value, b *buffer, dims ort.Shape) error {
 	raw := dtypes.UnsafeByteSliceFromAny(b.flat)
 	if len(raw) == 0 {
 		return fmt.Errorf("a tensor %s without elements cannot be passed", b.shape)
