@@ -135,6 +135,19 @@ func TestFastWatchesRobustness(t *testing.T) {
 	require.FileExists(t, filepath.Join(string(folder), "summary.json"))
 }
 
+// A network that loses the robustness it had is not trained on: here a rate a hundred times as high
+// ruins it in the seventh epoch of eight.
+func TestFastStopsWhenRobustnessIsLost(t *testing.T) {
+	c := config(t, "resnet50", stripes(t))
+	c.Epochs, c.LR, c.Milestones, c.Gamma = 8, 0.05, []int{6}, 100
+	c.Adversarial = run.Adversarial{Method: Fast, Epsilon: 1. / 255, Step: 1.25 / 255}
+	folder, sum, _ := trained(t, *c, nil)
+	require.Len(t, sum.RobustShares, 7)
+	require.Greater(t, sum.RobustShares[5]-sum.RobustShares[6], largestDrop)
+	require.Contains(t, sum.Stopped, "accuracy under PGD-5 fell")
+	require.FileExists(t, folder.Weights(run.Best))
+}
+
 func TestRefusals(t *testing.T) {
 	data := stripes(t)
 	for text, change := range map[string]func(*run.Config, *Options){

@@ -26,7 +26,8 @@ import (
 func stripes(t testing.TB) string {
 	dir := t.TempDir()
 	r := rand.New(rand.NewPCG(1, 2))
-	for split, n := range map[string]int{"train": 12, "val": 3} {
+	for _, split := range []string{"train", "val"} {
+		n := map[string]int{"train": 12, "val": 3}[split]
 		for class := range 3 {
 			folder := filepath.Join(dir, split, fmt.Sprintf("class%d", class))
 			require.NoError(t, os.MkdirAll(folder, 0o755))
