@@ -75,39 +75,51 @@ func inverse(b *[64]int32, dst []uint8, stride int) {
 			}
 			continue
 		}
-		inverse8(&b[x], &b[8+x], &b[16+x], &b[24+x], &b[32+x], &b[40+x], &b[48+x], &b[56+x], constBits-passBits)
+		const n = constBits - passBits
+		e0, e1, e2, e3, o0, o1, o2, o3 := inverse8(b[x], b[8+x], b[16+x], b[24+x], b[32+x], b[40+x], b[48+x], b[56+x])
+		b[x], b[56+x] = descale(e0+o0, n), descale(e0-o0, n)
+		b[8+x], b[48+x] = descale(e1+o1, n), descale(e1-o1, n)
+		b[16+x], b[40+x] = descale(e2+o2, n), descale(e2-o2, n)
+		b[24+x], b[32+x] = descale(e3+o3, n), descale(e3-o3, n)
 	}
+	const n = constBits + passBits + 3
 	for y := range 8 {
-		r := (*[8]int32)(b[8*y:])
-		inverse8(&r[0], &r[1], &r[2], &r[3], &r[4], &r[5], &r[6], &r[7], constBits+passBits+3)
-		out := (*[8]uint8)(dst[y*stride:])
-		for x, v := range r {
-			out[x] = clip(v + 128)
-		}
+		r, out := (*[8]int32)(b[8*y:]), (*[8]uint8)(dst[y*stride:])
+		e0, e1, e2, e3, o0, o1, o2, o3 := inverse8(r[0], r[1], r[2], r[3], r[4], r[5], r[6], r[7])
+		out[0], out[7] = clip(descale(e0+o0, n)+128), clip(descale(e0-o0, n)+128)
+		out[1], out[6] = clip(descale(e1+o1, n)+128), clip(descale(e1-o1, n)+128)
+		out[2], out[5] = clip(descale(e2+o2, n)+128), clip(descale(e2-o2, n)+128)
+		out[3], out[4] = clip(descale(e3+o3, n)+128), clip(descale(e3-o3, n)+128)
 	}
 }
 
-func inverse8(p0, p1, p2, p3, p4, p5, p6, p7 *int32, n uint) {
-	z1 := (*p2 + *p6) * fix0541
-	t2, t3 := z1-*p6*fix1847, z1+*p2*fix0765
-	t0, t1 := (*p0+*p4)<<constBits, (*p0-*p4)<<constBits
-	t10, t13 := t0+t3, t0-t3
-	t11, t12 := t1+t2, t1-t2
+// inverseDC is inverse for a block of which only the mean is not zero.
+func inverseDC(dc int32, dst []uint8, stride int) {
+	v := clip(descale(dc<<passBits<<constBits, constBits+passBits+3) + 128)
+	for y := range 8 {
+		out := (*[8]uint8)(dst[y*stride:])
+		*out = [8]uint8{v, v, v, v, v, v, v, v}
+	}
+}
 
-	t0, t1, t2, t3 = *p7, *p5, *p3, *p1
-	z1, z2, z3, z4 := t0+t3, t1+t2, t0+t2, t1+t3
+// inverse8 is the one-dimensional transform, unscaled, as the parts e from even and o from odd inputs:
+// outputs i and 7−i are e[i] ± o[i].
+func inverse8(p0, p1, p2, p3, p4, p5, p6, p7 int32) (e0, e1, e2, e3, o0, o1, o2, o3 int32) {
+	z1 := (p2 + p6) * fix0541
+	t2, t3 := z1-p6*fix1847, z1+p2*fix0765
+	t0, t1 := (p0+p4)<<constBits, (p0-p4)<<constBits
+	e0, e3 = t0+t3, t0-t3
+	e1, e2 = t1+t2, t1-t2
+
+	z1, z2, z3, z4 := p7+p1, p5+p3, p7+p3, p5+p1
 	z5 := (z3 + z4) * fix1175
 	z1, z2 = -z1*fix0899, -z2*fix2562
 	z3, z4 = z5-z3*fix1961, z5-z4*fix0390
-	t0 = t0*fix0298 + z1 + z3
-	t1 = t1*fix2053 + z2 + z4
-	t2 = t2*fix3072 + z2 + z3
-	t3 = t3*fix1501 + z1 + z4
-
-	*p0, *p7 = descale(t10+t3, n), descale(t10-t3, n)
-	*p1, *p6 = descale(t11+t2, n), descale(t11-t2, n)
-	*p2, *p5 = descale(t12+t1, n), descale(t12-t1, n)
-	*p3, *p4 = descale(t13+t0, n), descale(t13-t0, n)
+	o3 = p7*fix0298 + z1 + z3
+	o2 = p5*fix2053 + z2 + z4
+	o1 = p3*fix3072 + z2 + z3
+	o0 = p1*fix1501 + z1 + z4
+	return e0, e1, e2, e3, o0, o1, o2, o3
 }
 
 func clip(v int32) uint8 {

@@ -56,16 +56,29 @@ type component struct {
 	across, down     int        // blocks that hold the component's own samples
 	mcuAcross        int        // blocks between block rows: padded to whole MCUs
 	quant            *[64]int32 // row order; fixed at the component's first scan
+	seen             blockRange // the blocks that the region needs
 	plane            plane
 	coefs            [][64]int16 // row order; progressive files only
 	dcTable, acTable *huffmanTable
 	dc               int32
 }
 
+// Region is a rectangle of an image, in pixels.
+type Region struct{ Left, Top, Width, Height int }
+
+// blockRange are the blocks of a component from left and top up to but without right and bottom.
+type blockRange struct{ left, top, right, bottom int }
+
+func (r blockRange) holds(x, y int) bool {
+	return x >= r.left && x < r.right && y >= r.top && y < r.bottom
+}
+
 type decoder struct {
 	data          []byte
 	at            int
 	maxPixels     int
+	choose        func(width, height int) Region
+	region        Region
 	headersOnly   bool
 	width, height int
 	progressive   bool
@@ -86,7 +99,14 @@ type decoder struct {
 // Decode reads a whole file. It refuses images of more than maxPixels pixels before it allocates
 // them. Errors are FormatError, UnsupportedError or LimitError.
 func Decode(data []byte, maxPixels int) (*Image, error) {
-	d := &decoder{data: data, maxPixels: maxPixels, adobe: -1}
+	return DecodeRegion(data, maxPixels, func(width, height int) Region { return Region{0, 0, width, height} })
+}
+
+// DecodeRegion is Decode for a part of the image, which choose names when the size is known: the same
+// pixels, and the same errors wherever in the file a fault is, in less time. It panics when the region
+// is not inside the image.
+func DecodeRegion(data []byte, maxPixels int, choose func(width, height int) Region) (*Image, error) {
+	d := &decoder{data: data, maxPixels: maxPixels, choose: choose, adobe: -1}
 	if err := d.segments(); err != nil {
 		return nil, err
 	}
@@ -287,7 +307,24 @@ func (d *decoder) frame(b []byte) error {
 		}
 	}
 	d.framed = true
+	if !d.headersOnly {
+		d.look(d.choose(d.width, d.height))
+	}
 	return nil
+}
+
+// look settles which part of the image is wanted, and with it which blocks. Enlarging needs one sample
+// more on each side.
+func (d *decoder) look(r Region) {
+	if r.Left < 0 || r.Top < 0 || r.Width <= 0 || r.Height <= 0 || r.Left+r.Width > d.width || r.Top+r.Height > d.height {
+		panic(fmt.Sprintf("jpegturbo: region %v of an image of %d×%d pixels", r, d.width, d.height))
+	}
+	d.region = r
+	for i := range d.components {
+		c := &d.components[i]
+		h, v := d.hmax/c.h, d.vmax/c.v
+		c.seen = blockRange{max(r.Left/h-1, 0) / 8, max(r.Top/v-1, 0) / 8, (r.Left+r.Width-1)/h/8 + 2, (r.Top+r.Height-1)/v/8 + 2}
+	}
 }
 
 func ceilDiv(a, b int) int { return (a + b - 1) / b }
@@ -330,18 +367,19 @@ func (d *decoder) image() (*Image, error) {
 			c.reconstruct()
 		}
 	}
-	m := &Image{make([]uint8, d.width*d.height*3), d.width, d.height, d.colours()}
-	rows := make([][]uint8, len(d.components))
-	for i := range rows {
-		rows[i] = make([]uint8, d.width)
+	r := d.region
+	m := &Image{make([]uint8, r.Width*r.Height*3), r.Width, r.Height, d.colours()}
+	buffers, rows := make([][]uint8, len(d.components)), make([][]uint8, len(d.components))
+	for i := range buffers {
+		buffers[i] = make([]uint8, r.Width+4*d.hmax)
 	}
-	sums := make([]int32, d.width)
-	for y := range d.height {
+	sums := make([]int32, len(buffers[0]))
+	for y := range r.Height {
 		for i := range d.components {
 			c := &d.components[i]
-			c.plane.enlarge(rows[i], sums, y, d.hmax/c.h, d.vmax/c.v)
+			rows[i] = c.plane.part(buffers[i], sums, r.Left, r.Width, r.Top+y, d.hmax/c.h, d.vmax/c.v)
 		}
-		join(m.Pix[y*d.width*3:(y+1)*d.width*3], rows, m.Colours)
+		join(m.Pix[y*r.Width*3:(y+1)*r.Width*3], rows, m.Colours)
 	}
 	return m, nil
 }
@@ -373,7 +411,9 @@ func join(rgb []uint8, rows [][]uint8, colours Colours) {
 // reconstruct transforms all blocks of a progressive file.
 func (c *component) reconstruct() {
 	for at := range c.coefs {
-		c.put(&c.coefs[at], at)
+		if c.seen.holds(at%c.mcuAcross, at/c.mcuAcross) {
+			c.put(&c.coefs[at], at)
+		}
 	}
 	c.coefs = nil
 }

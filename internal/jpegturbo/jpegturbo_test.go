@@ -192,6 +192,39 @@ func TestProgressiveEqualsSequential(t *testing.T) {
 	}
 }
 
+// TestRegions: a part has the pixels that it has in the whole image, in every kind of file; the
+// smallest parts and those at the edges too.
+func TestRegions(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	for _, name := range []string{"video-001", "video-001.progressive", "video-001.221212", "video-001.cmyk", "video-001.rgb", "video-001.restart2",
+		"video-001.q50.410", "video-001.q50.411", "video-001.q50.420", "video-001.q50.422", "video-001.q50.440", "video-001.q50.444",
+		"video-001.q50.420.progressive", "video-005.gray", "video-005.gray.q50.2x2"} {
+		data := goFile(t, name+".jpeg")
+		whole, err := Decode(data, 1<<20)
+		require.NoError(t, err)
+		for k := range 100 {
+			r := Region{Width: 1 + rng.IntN(whole.Width), Height: 1 + rng.IntN(whole.Height)}
+			if k%3 == 0 {
+				r.Width, r.Height = min(1+k/10, whole.Width), min(1+k/20, whole.Height)
+			}
+			r.Left, r.Top = rng.IntN(whole.Width-r.Width+1), rng.IntN(whole.Height-r.Height+1)
+			if k%5 == 0 {
+				r.Left, r.Top = whole.Width-r.Width, whole.Height-r.Height
+			}
+			part, err := DecodeRegion(data, 1<<20, func(width, height int) Region {
+				require.Equal(t, [2]int{whole.Width, whole.Height}, [2]int{width, height})
+				return r
+			})
+			require.NoError(t, err)
+			require.Equal(t, [2]int{r.Width, r.Height}, [2]int{part.Width, part.Height})
+			for y := range r.Height {
+				want := whole.Pix[3*((r.Top+y)*whole.Width+r.Left):][:3*r.Width]
+				require.True(t, bytes.Equal(want, part.Pix[3*y*r.Width:][:3*r.Width]), "%s: row %d of %v", name, y, r)
+			}
+		}
+	}
+}
+
 // TestTriangle holds the enlargement against its definition, for all sizes up to 20.
 func TestTriangle(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
@@ -205,7 +238,7 @@ func TestTriangle(t *testing.T) {
 		for _, width := range []int{2 * n, 2*n - 1} {
 			dst := make([]uint8, width)
 			for y := range 2 * n {
-				p.enlarge(dst, sums, y, 2, 2)
+				p.enlarge(dst, sums, 0, n, y, 2, 2)
 				dy := 2*(y%2) - 1
 				for x := range dst {
 					dx := 2*(x%2) - 1
@@ -214,7 +247,7 @@ func TestTriangle(t *testing.T) {
 				}
 			}
 			for y := range n {
-				p.enlarge(dst, sums, y, 2, 1)
+				p.enlarge(dst, sums, 0, n, y, 2, 1)
 				for x := range dst {
 					v := 3*at(y, x/2) + at(y, x/2+2*(x%2)-1)
 					require.Equal(t, uint8((v+1+x%2)>>2), dst[x], "%d: %d,%d", n, y, x)

@@ -35,7 +35,7 @@ func (c *Codec) Recode(dst, src []uint8, width, height, quality int) {
 	}
 	for y := range height {
 		for i := range c.up {
-			c.planes[i+1].enlarge(c.up[i], c.sums, y, 2, 2)
+			c.planes[i+1].enlarge(c.up[i], c.sums, 0, c.planes[i+1].width, y, 2, 2)
 		}
 		toRGB(dst[y*width*3:(y+1)*width*3], c.planes[0].row(y), c.up[0], c.up[1])
 	}

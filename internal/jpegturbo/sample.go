@@ -37,39 +37,51 @@ func (p *plane) spread() {
 	}
 }
 
-// enlarge writes row y of the component, enlarged h×v times, to dst. Two-fold enlargement is the
-// triangle filter: three parts of the nearer sample, one part of the farther; other factors repeat
-// samples, and so do images of one or two chroma columns. sums holds a row of dst's length.
-func (p *plane) enlarge(dst []uint8, sums []int32, y, h, v int) {
+// part returns columns left to left+width of row y of the component, enlarged h×v times. It works in
+// dst and sums, which hold width and 4h more.
+func (p *plane) part(dst []uint8, sums []int32, left, width, y, h, v int) []uint8 {
+	from := max(left/h-1, 0)
+	to := min((left+width-1)/h+2, p.width)
+	skip := left - from*h
+	dst = dst[:min(skip+width+h, (to-from)*h)]
+	p.enlarge(dst, sums, from, to, y, h, v)
+	return dst[skip:][:width]
+}
+
+// enlarge writes samples from to to of row y of the component, enlarged h×v times, to dst. Two-fold
+// enlargement is the triangle filter: three parts of the nearer sample, one part of the farther; other
+// factors repeat samples, and so do images of one or two chroma columns. sums holds a row of dst's
+// length. The filter takes the samples at the ends for those at the edges of the image.
+func (p *plane) enlarge(dst []uint8, sums []int32, from, to, y, h, v int) {
 	narrow := p.width <= 2
+	row := func(y int) []uint8 { return p.row(y)[from:to] }
 	switch {
 	case h == 1 && v == 1:
-		copy(dst, p.row(y))
+		copy(dst, row(y))
 	case h == 2 && v == 1 && !narrow:
-		row := p.row(y)
-		for i, s := range row {
+		for i, s := range row(y) {
 			sums[i] = int32(s)
 		}
-		triangle(dst, sums[:len(row)], 1, 2, 2)
+		triangle(dst, sums[:to-from], 1, 2, 2)
 	case h == 1 && v == 2:
-		near, far, bias := p.row(y/2), p.row(y/2-1), int32(1)
+		near, far, bias := row(y/2), row(y/2-1), int32(1)
 		if y%2 == 1 {
-			far, bias = p.row(y/2+1), 2
+			far, bias = row(y/2+1), 2
 		}
 		for i := range dst {
 			dst[i] = uint8((3*int32(near[i]) + int32(far[i]) + bias) >> 2)
 		}
 	case h == 2 && v == 2 && !narrow:
-		near, far := p.row(y/2), p.row(y/2-1+y%2*2)
+		near, far := row(y/2), row(y/2-1+y%2*2)
 		far = far[:len(near)]
 		for i, s := range near {
 			sums[i] = 3*int32(s) + int32(far[i])
 		}
 		triangle(dst, sums[:len(near)], 8, 7, 4)
 	default:
-		row := p.row(y / v)
+		near := row(y / v)
 		for i := range dst {
-			dst[i] = row[i/h]
+			dst[i] = near[i/h]
 		}
 	}
 }

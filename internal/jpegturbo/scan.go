@@ -1,6 +1,9 @@
 package jpegturbo
 
-import "math/bits"
+import (
+	"encoding/binary"
+	"math/bits"
+)
 
 // bitReader reads the coded data of a scan. At a marker it stops and gives zeros, as libjpeg does;
 // at the end of the file it fails.
@@ -15,6 +18,26 @@ type bitReader struct {
 
 // fill makes sure of at least 48 bits.
 func (r *bitReader) fill() {
+	if r.at+8 <= len(r.data) {
+		if next := binary.BigEndian.Uint64(r.data[r.at:]); !hasFF(next) {
+			n := (64 - r.nheld) / 8
+			r.held = r.held<<(8*n) | next>>(64-8*n)
+			r.nheld += 8 * n
+			r.at += int(n)
+			return
+		}
+	}
+	r.fillBytes()
+}
+
+// hasFF tells whether a byte of v is 0xff.
+func hasFF(v uint64) bool {
+	v = ^v
+	return (v-0x0101010101010101)&^v&0x8080808080808080 != 0
+}
+
+// fillBytes is fill where a byte may be stuffed or begin a marker.
+func (r *bitReader) fillBytes() {
 	for r.nheld <= 48 {
 		b := byte(0)
 		switch {
@@ -45,27 +68,21 @@ func (r *bitReader) read(n uint) int32 {
 	return int32(r.held>>r.nheld) & (1<<n - 1)
 }
 
-// signed returns a value of n bits with the sign of T.81, F.2.2.1.
-func (r *bitReader) signed(n uint) int32 {
-	if n == 0 {
-		return 0
-	}
-	v := r.read(n)
-	if v < 1<<(n-1) {
-		v += -1<<n + 1
-	}
-	return v
-}
-
 // symbol decodes one symbol.
 func (r *bitReader) symbol(t *huffmanTable) (uint8, error) {
 	if r.nheld < 16 {
 		r.fill()
 	}
-	if e := t.look[r.held>>(r.nheld-lookBits)&(1<<lookBits-1)]; e != 0 {
-		r.nheld -= uint(e >> 8)
-		return uint8(e), nil
+	e := t.look[r.held>>(r.nheld-lookBits)&(1<<lookBits-1)]
+	if e == 0 {
+		return r.longSymbol(t)
 	}
+	r.nheld -= uint(e >> 8)
+	return uint8(e), nil
+}
+
+// longSymbol is symbol for codes that the first look-up does not resolve.
+func (r *bitReader) longSymbol(t *huffmanTable) (uint8, error) {
 	code := int32(r.held>>(r.nheld-16)) & 0xffff
 	l := 1
 	for code >= t.limit[l] {
@@ -76,6 +93,26 @@ func (r *bitReader) symbol(t *huffmanTable) (uint8, error) {
 	}
 	r.nheld -= uint(l)
 	return t.symbols[uint8(code>>(16-l)+t.offset[l])], nil
+}
+
+// value decodes a symbol and the number after it, whose bits the symbol's low half counts.
+func (r *bitReader) value(t *huffmanTable) (symbol uint8, v int32, err error) {
+	if r.nheld < 32 {
+		r.fill()
+	}
+	if e := t.look[r.held>>(r.nheld-lookBits)&(1<<lookBits-1)]; e != 0 {
+		r.nheld -= uint(e >> 8)
+		symbol = uint8(e)
+	} else if symbol, err = r.longSymbol(t); err != nil {
+		return 0, 0, err
+	}
+	n := uint(symbol & 15)
+	r.nheld -= n
+	v = int32(r.held>>r.nheld) & (1<<n - 1)
+	if 2*v < 1<<n && n > 0 {
+		v += 1 - 1<<n
+	}
+	return symbol, v, nil
 }
 
 // maxScans bounds the work that a small file can ask for; real progressive files have about ten.
@@ -236,40 +273,48 @@ func (d *decoder) nextInterval(s *scan) error {
 
 // sequential decodes a whole block (T.81, F.2.2) and transforms it.
 func (d *decoder) sequential(c *component, number int) error {
-	var b [64]int32
 	r := &d.bits
-	size, err := r.symbol(c.dcTable)
+	size, diff, err := r.value(c.dcTable)
 	if err != nil {
 		return err
 	}
 	if size > 15 {
 		return FormatError("a DC difference of more than 15 bits")
 	}
-	c.dc += r.signed(uint(size))
+	c.dc += diff
+	var b [64]int32
 	b[0] = int32(int16(c.dc)) * c.quant[0]
+	flat := true
 	for k := 1; k < 64; k++ {
-		sym, err := r.symbol(c.acTable)
+		symbol, v, err := r.value(c.acTable)
 		if err != nil {
 			return err
 		}
-		run, size := int(sym>>4), uint(sym&15)
-		if size == 0 {
+		run := int(symbol >> 4)
+		if symbol&15 == 0 {
 			if run != 15 {
 				break
 			}
 			k += 15
 			continue
 		}
-		k += run
-		v := r.signed(size)
-		if k > 63 {
+		if k += run; k > 63 {
 			return FormatError("a run beyond its block")
 		}
 		z := zigzag[k] & 63
 		b[z] = v * c.quant[z]
+		flat = false
 	}
 	y, x := number/c.mcuAcross, number%c.mcuAcross
-	inverse(&b, c.plane.pix[8*(y*c.plane.stride+x):], c.plane.stride)
+	if !c.seen.holds(x, y) {
+		return nil
+	}
+	samples := c.plane.pix[8*(y*c.plane.stride+x):]
+	if flat {
+		inverseDC(b[0], samples, c.plane.stride)
+	} else {
+		inverse(&b, samples, c.plane.stride)
+	}
 	return nil
 }
 
@@ -282,14 +327,14 @@ func (s *scan) dcBlock(d *decoder, c *component, number int) error {
 		}
 		return nil
 	}
-	size, err := d.bits.symbol(c.dcTable)
+	size, diff, err := d.bits.value(c.dcTable)
 	if err != nil {
 		return err
 	}
 	if size > 15 {
 		return FormatError("a DC difference of more than 15 bits")
 	}
-	c.dc += d.bits.signed(uint(size))
+	c.dc += diff
 	b[0] = int16(c.dc << s.low)
 	return nil
 }
@@ -302,12 +347,12 @@ func (s *scan) acBlock(d *decoder, c *component, number int) error {
 	}
 	b, r := &c.coefs[number], &d.bits
 	for k := s.first; k <= s.last; k++ {
-		sym, err := r.symbol(c.acTable)
+		sym, v, err := r.value(c.acTable)
 		if err != nil {
 			return err
 		}
-		run, size := int(sym>>4), uint(sym&15)
-		if size == 0 {
+		run := int(sym >> 4)
+		if sym&15 == 0 {
 			if run != 15 {
 				d.eobrun = 1<<run - 1 + int(r.read(uint(run)))
 				return nil
@@ -316,7 +361,6 @@ func (s *scan) acBlock(d *decoder, c *component, number int) error {
 			continue
 		}
 		k += run
-		v := r.signed(size)
 		if k > s.last {
 			return FormatError("a run beyond its band")
 		}

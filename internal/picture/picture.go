@@ -66,6 +66,15 @@ func Format(data []byte) string {
 // libjpeg-turbo, grey replicated, alpha dropped (not composited), 16-bit samples cut to their high
 // byte, EXIF orientation not applied.
 func Decode(data []byte, limits Limits) (*RGB, error) {
+	return DecodeRegion(data, limits, func(width, height int) Region { return Region{Width: width, Height: height} })
+}
+
+// Region is a rectangle of an image, in pixels.
+type Region = jpegturbo.Region
+
+// DecodeRegion decodes the part of an image that choose names for its size. Of a JPEG only that part is
+// computed. The limits are for the whole image.
+func DecodeRegion(data []byte, limits Limits, choose func(width, height int) Region) (*RGB, error) {
 	limits = limits.withDefaults()
 	switch Format(data) {
 	case "png":
@@ -80,7 +89,7 @@ func Decode(data []byte, limits Limits) (*RGB, error) {
 		if err != nil {
 			return nil, fault.Invalidf("broken PNG image: %v", err)
 		}
-		return fromImage(img), nil
+		return fromImage(img).Crop(choose(config.Width, config.Height)), nil
 	case "jpeg":
 		config, err := jpegturbo.DecodeConfig(data)
 		if err != nil {
@@ -89,7 +98,7 @@ func Decode(data []byte, limits Limits) (*RGB, error) {
 		if err := limits.check(config.Width, config.Height); err != nil {
 			return nil, err
 		}
-		img, err := jpegturbo.Decode(data, config.Width*config.Height)
+		img, err := jpegturbo.DecodeRegion(data, config.Width*config.Height, choose)
 		if err != nil {
 			return nil, fault.Invalidf("broken JPEG image: %v", err)
 		}
@@ -180,6 +189,19 @@ func fromPalette(out *RGB, m *image.Paletted) {
 			copy(out.Pix[(y*out.Width+x)*3:], table[v][:])
 		}
 	}
+}
+
+// Crop returns a part of the image.
+func (m *RGB) Crop(r Region) *RGB {
+	if r == (Region{Width: m.Width, Height: m.Height}) {
+		return m
+	}
+	out := &RGB{r.Width, r.Height, make([]uint8, 3*r.Width*r.Height)}
+	for y := range r.Height {
+		from := 3 * ((r.Top+y)*m.Width + r.Left)
+		copy(out.Pix[3*y*r.Width:], m.Pix[from:from+3*r.Width])
+	}
+	return out
 }
 
 // Resize returns the image at the size, by Pillow's antialiased bilinear filter, aspect not kept.

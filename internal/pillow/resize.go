@@ -134,6 +134,10 @@ func horizontal(src []uint8, sw, sh, channels, dw int, k *kernel) []uint8 {
 	for y := range sh {
 		row := src[y*sw*channels : (y+1)*sw*channels]
 		out := dst[y*dw*channels : (y+1)*dw*channels]
+		if channels == 3 {
+			across3(out, row, k)
+			continue
+		}
 		for x := range dw {
 			weights, from := k.weights[x], k.first[x]*channels
 			for c := range channels {
@@ -150,17 +154,37 @@ func horizontal(src []uint8, sw, sh, channels, dw int, k *kernel) []uint8 {
 	return dst
 }
 
+// across3 resizes one row of pixels of three samples.
+func across3(out, row []uint8, k *kernel) {
+	for x, weights := range k.weights {
+		from := row[3*k.first[x]:][:3*len(weights)]
+		a, b, c := int32(1<<(precision-1)), int32(1<<(precision-1)), int32(1<<(precision-1))
+		for j, w := range weights {
+			p := from[3*j : 3*j+3 : 3*j+3]
+			a += w * int32(p[0])
+			b += w * int32(p[1])
+			c += w * int32(p[2])
+		}
+		p := out[3*x : 3*x+3 : 3*x+3]
+		p[0], p[1], p[2] = clip8(a), clip8(b), clip8(c)
+	}
+}
+
 func vertical(src []uint8, stride, dh int, k *kernel) []uint8 {
 	dst := make([]uint8, dh*stride)
 	sums := make([]int32, stride)
 	for y := range dh {
+		weights, first := k.weights[y], k.first[y]
 		for i := range sums {
 			sums[i] = 1 << (precision - 1)
 		}
-		for j, w := range k.weights[y] {
-			row := src[(k.first[y]+j)*stride:][:stride]
-			for i, v := range row {
-				sums[i] += w * int32(v)
+		for j := 0; j < len(weights); j += 4 { // four rows a pass: each pass reads and writes all sums
+			var w [4]int32
+			copy(w[:], weights[j:])
+			row := func(i int) []uint8 { return src[(first+min(j+i, len(weights)-1))*stride:][:stride] }
+			a, b, c, d := row(0), row(1), row(2), row(3)
+			for i, s := range sums {
+				sums[i] = s + w[0]*int32(a[i]) + w[1]*int32(b[i]) + w[2]*int32(c[i]) + w[3]*int32(d[i])
 			}
 		}
 		out := dst[y*stride : (y+1)*stride]

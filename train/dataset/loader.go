@@ -10,7 +10,6 @@ import (
 	"sync/atomic"
 
 	"striate/internal/fault"
-	"striate/internal/picture"
 )
 
 // Options say how a split is turned into batches.
@@ -113,14 +112,13 @@ func (l *Loader) square(i int, r *rand.Rand) ([]uint8, error) {
 		return nil, err
 	}
 	data, err := l.split.Read(i)
-	var img *picture.RGB
+	var square []uint8
 	if err == nil {
-		img, err = picture.Decode(data, picture.Limits{})
+		square, err = l.options.Transform.read(data, l.options.Size, r)
 	}
 	if err != nil {
 		return nil, l.report(i, err)
 	}
-	square := l.options.Transform.cut(img, l.options.Size, r)
 	if keep {
 		l.cache[i].Store(&square)
 	}

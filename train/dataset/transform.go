@@ -41,30 +41,31 @@ func (t Transform) Validate() error {
 // deterministic tells whether all that happens before mirroring is the same at every visit.
 func (t Transform) deterministic(training bool) bool { return t == Tiny || !training }
 
-// cut returns the square of the network, size×size×3, before mirroring. r is nil in validation.
-func (t Transform) cut(img *picture.RGB, size int, r *rand.Rand) []uint8 {
-	if t == Tiny {
-		return img.Resize(size, size).Pix
+// read decodes an image file and returns the square of the network, size×size×3, before mirroring. r
+// is nil in validation.
+func (t Transform) read(file []byte, size int, r *rand.Rand) ([]uint8, error) {
+	if t == ImageNet && r != nil {
+		img, err := picture.DecodeRegion(file, picture.Limits{}, func(width, height int) picture.Region { return randomBox(width, height, r) })
+		if err != nil {
+			return nil, err
+		}
+		return img.Resize(cropSide, cropSide).Resize(size, size).Pix, nil
 	}
-	var window box
-	if r != nil {
-		window = randomBox(img.Width, img.Height, r)
-		img = crop(img, window).Resize(cropSide, cropSide)
-	} else {
+	img, err := picture.Decode(file, picture.Limits{})
+	if err != nil {
+		return nil, err
+	}
+	if t == ImageNet {
 		width, height := shortSideSize(img.Width, img.Height)
-		img = img.Resize(height, width)
-		img = crop(img, centreBox(width, height))
+		img = img.Resize(height, width).Crop(centreBox(width, height))
 	}
-	return img.Resize(size, size).Pix
+	return img.Resize(size, size).Pix, nil
 }
-
-// box is a rectangle of an image, pixels.
-type box struct{ left, top, width, height int }
 
 // randomBox draws a crop as torchvision's RandomResizedCrop does with scale 0.08…1 and ratio 3/4…4/3:
 // up to ten tries of area and log-uniform aspect ratio, else the largest central crop of an allowed
 // ratio.
-func randomBox(width, height int, r *rand.Rand) box {
+func randomBox(width, height int, r *rand.Rand) picture.Region {
 	const minScale, maxScale = 0.08, 1.0
 	minRatio, maxRatio := 3.0/4, 4.0/3
 	area := float64(width * height)
@@ -76,7 +77,7 @@ func randomBox(width, height int, r *rand.Rand) box {
 		h := int(math.RoundToEven(math.Sqrt(target / ratio)))
 		if w > 0 && w <= width && h > 0 && h <= height {
 			top := r.IntN(height - h + 1)
-			return box{r.IntN(width - w + 1), top, w, h}
+			return picture.Region{Left: r.IntN(width - w + 1), Top: top, Width: w, Height: h}
 		}
 	}
 	w, h := width, height
@@ -86,7 +87,7 @@ func randomBox(width, height int, r *rand.Rand) box {
 	case ratio > maxRatio:
 		w = int(math.RoundToEven(float64(h) * maxRatio))
 	}
-	return box{(width - w) / 2, (height - h) / 2, w, h}
+	return picture.Region{Left: (width - w) / 2, Top: (height - h) / 2, Width: w, Height: h}
 }
 
 // shortSideSize is the size of torchvision's Resize(256): the long side rounded down.
@@ -98,21 +99,11 @@ func shortSideSize(width, height int) (int, int) {
 }
 
 // centreBox is torchvision's CenterCrop(224), whose odd pixel goes by rounding half to even.
-func centreBox(width, height int) box {
-	return box{
-		int(math.RoundToEven(float64(width-cropSide) / 2)), int(math.RoundToEven(float64(height-cropSide) / 2)),
-		cropSide, cropSide,
+func centreBox(width, height int) picture.Region {
+	return picture.Region{
+		Left: int(math.RoundToEven(float64(width-cropSide) / 2)), Top: int(math.RoundToEven(float64(height-cropSide) / 2)),
+		Width: cropSide, Height: cropSide,
 	}
-}
-
-// crop copies a rectangle.
-func crop(img *picture.RGB, b box) *picture.RGB {
-	out := &picture.RGB{Width: b.width, Height: b.height, Pix: make([]uint8, 3*b.width*b.height)}
-	for y := range b.height {
-		from := 3 * ((b.top+y)*img.Width + b.left)
-		copy(out.Pix[3*y*b.width:], img.Pix[from:from+3*b.width])
-	}
-	return out
 }
 
 // pack writes a square of interleaved pixels as three planes, mirrored left to right if asked.

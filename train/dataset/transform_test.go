@@ -55,12 +55,15 @@ func TestTransformsEqualPillow(t *testing.T) {
 		i := indexOf(split, "train/"+g.File)
 		data, err := split.Read(i)
 		require.NoError(t, err, g.File)
-		img, err := picture.Decode(data, picture.Limits{})
+		square, err := ImageNet.read(data, 64, nil)
 		require.NoError(t, err, g.File)
-		require.Equal(t, g.Size, []int{img.Width, img.Height})
-		g.Validation.same(t, ImageNet.cut(img, 64, nil))
-		b := box{g.Box[0], g.Box[1], g.Box[2], g.Box[3]}
-		g.Training.same(t, crop(img, b).Resize(cropSide, cropSide).Resize(64, 64).Pix)
+		g.Validation.same(t, square)
+		img, err := picture.DecodeRegion(data, picture.Limits{}, func(width, height int) picture.Region {
+			require.Equal(t, g.Size, []int{width, height})
+			return picture.Region{Left: g.Box[0], Top: g.Box[1], Width: g.Box[2], Height: g.Box[3]}
+		})
+		require.NoError(t, err, g.File)
+		g.Training.same(t, img.Resize(cropSide, cropSide).Resize(64, 64).Pix)
 		modes[g.Mode]++
 	}
 	require.GreaterOrEqual(t, modes["L"], 3)
@@ -78,9 +81,9 @@ func TestKindsOfJPEG(t *testing.T) {
 	for name, g := range golden {
 		file, err := os.ReadFile("testdata/" + name)
 		require.NoError(t, err)
-		img, err := picture.Decode(file, picture.Limits{})
+		square, err := Tiny.read(file, 16, nil)
 		require.NoError(t, err, name)
-		g.same(t, Tiny.cut(img, 16, nil))
+		g.same(t, square)
 	}
 }
 
@@ -91,10 +94,10 @@ func TestRandomBox(t *testing.T) {
 	var area, logRatio float64
 	for i := range n {
 		b := randomBox(500, 375, stream(useAugment, 1, uint64(i)))
-		require.True(t, b.left >= 0 && b.top >= 0 && b.left+b.width <= 500 && b.top+b.height <= 375, b)
-		share := float64(b.width*b.height) / (500 * 375)
+		require.True(t, b.Left >= 0 && b.Top >= 0 && b.Left+b.Width <= 500 && b.Top+b.Height <= 375, b)
+		share := float64(b.Width*b.Height) / (500 * 375)
 		require.True(t, share > 0.075 && share <= 1, b)
-		ratio := float64(b.width) / float64(b.height)
+		ratio := float64(b.Width) / float64(b.Height)
 		require.True(t, ratio > 0.72 && ratio < 1.39, b)
 		area += share / n
 		logRatio += math.Log(ratio) / n
@@ -102,13 +105,13 @@ func TestRandomBox(t *testing.T) {
 	// An independent simulation of torchvision's rule gave 0.4326 and 0.0299 (200,000 draws).
 	require.InDelta(t, 0.4326, area, 0.015) // 4 standard errors
 	require.InDelta(t, 0.0299, logRatio, 0.01)
-	require.Equal(t, box{0, 437, 100, 133}, randomBox(100, 1007, alwaysTooLarge()))
-	require.Equal(t, box{433, 0, 133, 100}, randomBox(1000, 100, alwaysTooLarge()))
+	require.Equal(t, picture.Region{Left: 0, Top: 437, Width: 100, Height: 133}, randomBox(100, 1007, alwaysTooLarge()))
+	require.Equal(t, picture.Region{Left: 433, Top: 0, Width: 133, Height: 100}, randomBox(1000, 100, alwaysTooLarge()))
 }
 
 func TestCentreBoxRoundsHalfToEven(t *testing.T) {
-	require.Equal(t, box{16, 0, 224, 224}, centreBox(256, 225)) // 0.5 → 0
-	require.Equal(t, box{58, 16, 224, 224}, centreBox(341, 256))
+	require.Equal(t, picture.Region{Left: 16, Top: 0, Width: 224, Height: 224}, centreBox(256, 225)) // 0.5 → 0
+	require.Equal(t, picture.Region{Left: 58, Top: 16, Width: 224, Height: 224}, centreBox(341, 256))
 	w, h := shortSideSize(500, 375)
 	require.Equal(t, []int{341, 256}, []int{w, h})
 	w, h = shortSideSize(375, 500)
