@@ -375,8 +375,10 @@ type RobustnessRequest struct {
 	// EpsilonsL2 Budgets of attacks in the L2 norm; epsilons when left out
 	EpsilonsL2 []float64 `json:"epsilons_l2,omitempty"`
 
-	// Labels Of each image, in order; a name of the model's classes, or the index of an output
-	Labels []string `json:"labels"`
+	// Labels Of each image, in order; a name of the model's classes, or the index of an output, as a number or as text
+	//
+	// Example: [3,"tench"]
+	Labels []Label `json:"labels"`
 
 	// Logits Layer of the logits; logits, or the last, when left out
 	Logits string `json:"logits,omitempty"`

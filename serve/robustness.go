@@ -1,7 +1,6 @@
 package serve
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,6 +16,7 @@ import (
 	"striate/api"
 	"striate/internal/fault"
 	"striate/internal/picture"
+	"striate/internal/strictjson"
 	"striate/serve/engine"
 	"striate/serve/evaluate"
 )
@@ -103,9 +103,7 @@ func (s *Server) readRobustnessForm(request api.GetRobustnessRequestObject) (ima
 				return nil, asked, fault.Invalidf("the form has two parts named request")
 			}
 			found = true
-			d := json.NewDecoder(bytes.NewReader(data))
-			d.DisallowUnknownFields()
-			if err := d.Decode(&asked); err != nil {
+			if err := strictjson.Decode(data, &asked); err != nil {
 				return nil, asked, fault.Invalidf("part request: %v", err)
 			}
 		default:
@@ -139,7 +137,7 @@ func checkBudgets(r api.RobustnessRequest) error {
 }
 
 // fill puts the images into the plan.
-func fill(v *evaluate.Evaluation, m *engine.Model, images []*picture.RGB, labels []string) error {
+func fill(v *evaluate.Evaluation, m *engine.Model, images []*picture.RGB, labels []api.Label) error {
 	names := v.ClassNames()
 	set := robustness.Memory{}
 	for i, img := range images {
@@ -148,17 +146,27 @@ func fill(v *evaluate.Evaluation, m *engine.Model, images []*picture.RGB, labels
 			return fmt.Errorf("image %d: %w", i, err)
 		}
 		set.Pix = append(set.Pix, pix...)
-		label := slices.Index(names, labels[i])
-		if label < 0 {
-			if label, err = strconv.Atoi(labels[i]); err != nil || label < 0 || label >= v.Outputs {
-				return fault.Invalidf("label %q of image %d is neither a class of model %s nor the index of one of its %d outputs", labels[i], i, m.Name, v.Outputs)
-			}
+		label, err := indexOf(labels[i], names)
+		if err != nil || label < 0 || label >= v.Outputs {
+			return fault.Invalidf("label %q of image %d is neither a class of model %s nor the index of one of its %d outputs", labels[i], i, m.Name, v.Outputs)
 		}
 		set.Labels = append(set.Labels, label)
 	}
 	v.Plan.Images = set
 	v.Plan.Generate = len(v.Plan.Corruptions) > 0
 	return nil
+}
+
+// indexOf is the output that a label means. Text is a class's name first: classes may be called 0, 1
+// and 10, and sort otherwise.
+func indexOf(l api.Label, names []string) (int, error) {
+	if l.Name == "" {
+		return l.Index, nil
+	}
+	if at := slices.Index(names, l.Name); at >= 0 {
+		return at, nil
+	}
+	return strconv.Atoi(l.Name)
 }
 
 // robustnessAnswer writes a result as the command does.

@@ -115,7 +115,7 @@ func ask(t testing.TB, s *Server, request string, images ...[]byte) (int, []byte
 func TestRobustness(t *testing.T) {
 	s := robustnessServer(t, Limits{})
 	images := [][]byte{tinted(false, 0, 64), tinted(true, 1, 64), tinted(false, 2, 64), tinted(true, 3, 64)}
-	request := `{"labels": ["red", "blue", "0", "1"], "corruptions": ["gaussian_noise", "contrast", "saturate"], "severities": [1, 5], "seed": 4,
+	request := `{"labels": ["red", "blue", "0", 1], "corruptions": ["gaussian_noise", "contrast", "saturate"], "severities": [1, 5], "seed": 4,
 		"attacks": ["fgsm", "pgd-l2", "square"], "epsilons": [0, 0.5], "queries": 5, "units": "mean"}`
 	code, body := ask(t, s, request, images...)
 	require.Equal(t, http.StatusOK, code, string(body))
@@ -158,8 +158,11 @@ func TestRobustnessBadInput(t *testing.T) {
 		{"no part named request", "", 400, [][]byte{red}},
 		{"no part named image", `{"labels": []}`, 400, nil},
 		{"1 images and 2 labels", `{"labels": ["0", "1"]}`, 400, [][]byte{red}},
-		{"part request", `{"labels": ["0"], "corruption": "fog"}`, 400, [][]byte{red}},
-		{"part request", `{"labels": `, 400, [][]byte{red}},
+		{`part request: there is no field \"corruption\"`, `{"labels": ["0"], "corruption": "fog"}`, 400, [][]byte{red}},
+		{"part request: the JSON ends early", `{"labels": `, 400, [][]byte{red}},
+		{"field severities: a list is needed, not a number", `{"labels": [0], "severities": 3}`, 400, [][]byte{red}},
+		{"label 1.5: give the name of a class or the index of an output", `{"labels": [1.5]}`, 400, [][]byte{red}},
+		{`label \"2\" of image 0`, `{"labels": [2], "corruptions": ["fog"]}`, 400, [][]byte{red}},
 		{`of image 0 is neither a class of model redblue`, `{"labels": ["green"], "corruptions": ["fog"]}`, 400, [][]byte{red}},
 		{`nor the index of one of its 2 outputs`, `{"labels": ["2"], "corruptions": ["fog"]}`, 400, [][]byte{red}},
 		{"no corruption", `{"labels": ["0"], "corruptions": ["fgo"]}`, 400, [][]byte{red}},
@@ -208,7 +211,7 @@ func TestRobustnessSaysWhatTheCommandSays(t *testing.T) {
 		require.NoError(t, err)
 		decoded = append(decoded, img)
 	}
-	require.NoError(t, fill(v, m, decoded, []string{"red", "red"}))
+	require.NoError(t, fill(v, m, decoded, []api.Label{{Name: "red"}, {Name: "red"}}))
 	result, err := v.Run(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, 0.5, result.Clean.Accuracy)
@@ -217,4 +220,19 @@ func TestRobustnessSaysWhatTheCommandSays(t *testing.T) {
 	code, body := ask(t, s, `{"labels": ["red", "red"], "corruptions": ["noise"], "severities": [5], "seed": 9}`, images...)
 	require.Equal(t, 200, code)
 	require.JSONEq(t, string(want), string(body))
+}
+
+// TestANumberIsAnIndex: classes that are called by numbers need not lie in their order.
+func TestANumberIsAnIndex(t *testing.T) {
+	names := []string{"1", "10", "0"}
+	for label, want := range map[api.Label]int{{Index: 1}: 1, {Name: "1"}: 0, {Name: "0"}: 2, {Name: "2"}: 2} {
+		got, err := indexOf(label, names)
+		require.NoError(t, err)
+		require.Equal(t, want, got, "%#v", label)
+		text, err := json.Marshal(label)
+		require.NoError(t, err)
+		var again api.Label
+		require.NoError(t, json.Unmarshal(text, &again))
+		require.Equal(t, label, again)
+	}
 }

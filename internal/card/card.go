@@ -4,7 +4,6 @@
 package card
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -13,6 +12,7 @@ import (
 	"strings"
 
 	"striate/internal/fault"
+	"striate/internal/strictjson"
 )
 
 // Layer is a tensor that has a name of its own.
@@ -135,9 +135,7 @@ func ReadFile(path string) (c Card, found bool, err error) {
 	if err != nil {
 		return Card{}, false, fmt.Errorf("read model card %s: %w", path, err)
 	}
-	dec := json.NewDecoder(bytes.NewReader(text))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&c); err != nil {
+	if err := strictjson.Decode(text, &c); err != nil {
 		return Card{}, true, fault.Invalidf("model card %s: %v", path, err)
 	}
 	if err := c.check(); err != nil {
