@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"mime/multipart"
 	"net/http"
 
@@ -39,13 +38,10 @@ func (s *Server) GetActivations(ctx context.Context, request api.GetActivationsR
 		return nil, err
 	}
 	a := answer{server: s, ctx: ctx, model: m, layers: layers}
-	switch {
-	case request.MultipartBody != nil:
+	if request.MultipartBody != nil {
 		a.source, a.rows, err = s.readForm(m, request.MultipartBody)
-	case request.Body != nil:
-		a.source, a.rows, err = s.readBody(m, r.Header.Get("Content-Type"), r.ContentLength, request.Body)
-	default:
-		err = echo.NewHTTPError(http.StatusUnsupportedMediaType, fmt.Sprintf("content type %q is not read: send multipart/form-data, image/png, image/jpeg or application/x-npy", r.Header.Get("Content-Type")))
+	} else {
+		a.source, a.rows, err = s.readBody(m, plainType(r), r.ContentLength, request.Body)
 	}
 	if err != nil {
 		return nil, err
@@ -106,11 +102,7 @@ func formError(err error) error {
 }
 
 // readBody reads one picture, or an array.
-func (s *Server) readBody(m *engine.Model, contentType string, length int64, body io.Reader) (engine.Source, []api.ImageRow, error) {
-	kind, _, err := mime.ParseMediaType(contentType)
-	if err != nil {
-		return nil, nil, echo.NewHTTPError(http.StatusUnsupportedMediaType, "the content type cannot be read: "+err.Error())
-	}
+func (s *Server) readBody(m *engine.Model, kind string, length int64, body io.Reader) (engine.Source, []api.ImageRow, error) {
 	if kind == typeNpy {
 		a, err := npy.Read(body, npy.Limits{MaxElements: s.limits.Body / 4, Size: max(0, length)})
 		if err != nil {

@@ -27,41 +27,56 @@ const (
 	typeNpz  = "application/x-npz"
 )
 
-// negotiate picks, of the types that are offered, the one that the Accept header likes best; the
-// first when it does not care.
-func negotiate(accept []string, offers ...string) (string, error) {
-	best, weight := "", 0.0
-	fields := strings.Split(strings.Join(accept, ","), ",")
-	for _, field := range fields {
-		if strings.TrimSpace(field) == "" {
-			continue
-		}
+// accepted is one media range of an Accept header.
+type accepted struct {
+	kind string  // type/subtype, type/* or */*
+	q    float64 // 0 refuses
+}
+
+func accepts(headers []string) []accepted {
+	var out []accepted
+	for _, field := range strings.Split(strings.Join(headers, ","), ",") {
 		kind, params, err := mime.ParseMediaType(field)
 		if err != nil {
 			continue
 		}
-		q := 1.0
+		a := accepted{kind, 1}
 		if text, ok := params["q"]; ok {
-			if q, err = strconv.ParseFloat(text, 64); err != nil {
+			if a.q, err = strconv.ParseFloat(text, 64); err != nil || !(a.q >= 0 && a.q <= 1) {
 				continue
 			}
 		}
-		at := slices.IndexFunc(offers, func(offer string) bool {
-			family, _, _ := strings.Cut(offer, "/")
-			return kind == offer || kind == "*/*" || kind == family+"/*"
-		})
-		if at < 0 {
-			continue
-		}
-		if kind = offers[at]; q > weight {
-			best, weight = kind, q
-		}
+		out = append(out, a)
 	}
-	if best == "" && strings.TrimSpace(strings.Join(accept, "")) != "" {
-		return "", echo.NewHTTPError(http.StatusNotAcceptable, "none of the accepted types is made here: accept "+strings.Join(offers[:len(offers)-1], ", ")+" or "+offers[len(offers)-1])
+	return out
+}
+
+// negotiate picks, of the types that are offered, the one that the Accept header likes best (RFC 9110,
+// 12.5.1): what it says of a type counts before what it says of its family, and that before what it
+// says of all. Of types liked alike the one that is named most exactly is taken, then the one named
+// first, then the one offered first.
+func negotiate(accept []string, offers ...string) (string, error) {
+	if strings.TrimSpace(strings.Join(accept, "")) == "" {
+		return offers[0], nil
+	}
+	ranges := accepts(accept)
+	best, weight := "", [3]float64{} // liking, exactness, place from the end
+	for _, offer := range offers {
+		family, _, _ := strings.Cut(offer, "/")
+		for exactness, kind := range []string{offer, family + "/*", "*/*"} {
+			at := slices.IndexFunc(ranges, func(a accepted) bool { return a.kind == kind })
+			if at < 0 {
+				continue
+			}
+			w := [3]float64{ranges[at].q, -float64(exactness), -float64(at)}
+			if w[0] > 0 && (best == "" || slices.Compare(w[:], weight[:]) > 0) {
+				best, weight = offer, w
+			}
+			break
+		}
 	}
 	if best == "" {
-		return offers[0], nil
+		return "", echo.NewHTTPError(http.StatusNotAcceptable, "none of the accepted types is made here: accept "+strings.Join(offers[:len(offers)-1], ", ")+" or "+offers[len(offers)-1])
 	}
 	return best, nil
 }

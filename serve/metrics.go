@@ -1,6 +1,8 @@
 package serve
 
 import (
+	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -9,6 +11,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
+
+// knownMethods are counted by name; anybody may send others, and each would stay in memory.
+var knownMethods = []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions}
 
 // metrics serves /metrics and returns the middleware that counts. Labels are routes, not paths, so
 // that their number stays what it is.
@@ -35,19 +40,22 @@ func (s *Server) metrics(e *echo.Echo) (echo.MiddlewareFunc, error) {
 			return nil, err
 		}
 	}
-	e.GET("/metrics", echo.WrapHandler(promhttp.HandlerFor(registry, promhttp.HandlerOpts{})))
+	reading{e}.GET("/metrics", echo.WrapHandler(promhttp.HandlerFor(registry, promhttp.HandlerOpts{})))
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			begun := time.Now()
 			if err := next(c); err != nil {
 				c.Error(err)
 			}
-			route := c.Path()
+			method, route := c.Request().Method, c.Path()
 			if route == "" {
 				route = "none"
 			}
-			requests.WithLabelValues(c.Request().Method, route, strconv.Itoa(c.Response().Status)).Inc()
-			durations.WithLabelValues(c.Request().Method, route).Observe(time.Since(begun).Seconds())
+			if !slices.Contains(knownMethods, method) {
+				method = "other"
+			}
+			requests.WithLabelValues(method, route, strconv.Itoa(c.Response().Status)).Inc()
+			durations.WithLabelValues(method, route).Observe(time.Since(begun).Seconds())
 			return nil
 		}
 	}, nil

@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -94,8 +96,8 @@ func (s *Server) bodyLimit(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// validation checks the requests of the API against its specification. Of bodies only JSON is
-// checked: pictures and arrays are by those who read them.
+// validation checks the requests of the API against its specification. Of bodies it checks the type,
+// and the content of JSON alone: pictures and arrays are checked by those who read them.
 func validation() (echo.MiddlewareFunc, error) {
 	spec, err := openapi3.NewLoader().LoadFromData(api.Spec)
 	if err != nil {
@@ -108,21 +110,53 @@ func validation() (echo.MiddlewareFunc, error) {
 			ErrorHandler: func(_ echo.Context, err *echo.HTTPError) error { return err },
 		})
 	}
-	head, whole := check(true), check(false)
+	head, whole, bodies := check(true), check(false), bodyTypes(spec)
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		checkHead, checkWhole := head(next), whole(next)
 		return func(c echo.Context) error {
 			r := c.Request()
-			kind, _, _ := mime.ParseMediaType(r.Header.Get(echo.HeaderContentType))
-			switch {
-			case !strings.HasPrefix(r.URL.Path, "/api/"):
+			wrongMethod := c.Get(echo.ContextKeyHeaderAllow) != nil // or OPTIONS, which echo answers as well
+			if !strings.HasPrefix(r.URL.Path, "/api/") || c.Path() == "" || wrongMethod || r.Method == http.MethodHead {
 				return next(c)
-			case kind == typeJSON:
+			}
+			kind := plainType(r)
+			if takes, ok := bodies[r.Method+" "+c.Path()]; ok && !slices.Contains(takes, kind) {
+				return echo.NewHTTPError(http.StatusUnsupportedMediaType, fmt.Sprintf("a body of content type %q is not read here: send %s", kind, strings.Join(takes, " or ")))
+			}
+			if kind == typeJSON {
 				return checkWhole(c)
 			}
 			return checkHead(c)
 		}
 	}, nil
+}
+
+// bodyTypes lists the content types of bodies by method and route.
+func bodyTypes(spec *openapi3.T) map[string][]string {
+	out := map[string][]string{}
+	for path, item := range spec.Paths.Map() {
+		route := strings.NewReplacer("{", ":", "}", "").Replace(path)
+		for method, operation := range item.Operations() {
+			if operation.RequestBody != nil {
+				out[method+" "+route] = slices.Sorted(maps.Keys(operation.RequestBody.Value.Content))
+			}
+		}
+	}
+	return out
+}
+
+// plainType returns the content type of a body without parameters, and writes it as the
+// specification does for those who read it further on.
+func plainType(r *http.Request) string {
+	kind, params, err := mime.ParseMediaType(r.Header.Get(echo.HeaderContentType))
+	if err != nil {
+		return r.Header.Get(echo.HeaderContentType)
+	}
+	if kind == "image/jpg" { // never registered, often sent
+		kind = "image/jpeg"
+	}
+	r.Header.Set(echo.HeaderContentType, mime.FormatMediaType(kind, params))
+	return kind
 }
 
 // requestKey is where keepRequest puts the request for strict handlers, which see no headers.

@@ -69,6 +69,10 @@ func describe(err error) (status int, code, detail string) {
 		if status, ok := statuses[coded.Code]; ok {
 			return status, string(coded.Code), err.Error()
 		}
+	case errors.Is(err, echo.ErrNotFound):
+		return http.StatusNotFound, string(fault.NotFound), "there is no such route: /docs lists them"
+	case errors.Is(err, echo.ErrMethodNotAllowed):
+		return http.StatusMethodNotAllowed, webCode(http.StatusMethodNotAllowed), "the route does not take this method: the header Allow lists those that it takes"
 	case errors.As(err, &web):
 		return web.Code, webCode(web.Code), fmt.Sprint(web.Message)
 	}

@@ -27,9 +27,6 @@ func (s *Server) GetRobustness(ctx context.Context, request api.GetRobustnessReq
 	if err != nil {
 		return nil, err
 	}
-	if request.Body == nil {
-		return nil, echo.NewHTTPError(http.StatusUnsupportedMediaType, "send multipart/form-data: parts named image, and one named request")
-	}
 	images, asked, err := s.readRobustnessForm(request)
 	if err != nil {
 		return nil, err

@@ -103,9 +103,18 @@ func New(config Config) (*Server, error) {
 	if err := s.middleware(e); err != nil {
 		return nil, fmt.Errorf("prepare routes: %w", err)
 	}
-	api.RegisterHandlers(e, api.NewStrictHandler(s, []api.StrictMiddlewareFunc{keepRequest}))
-	s.static(e)
+	api.RegisterHandlers(reading{e}, api.NewStrictHandler(s, []api.StrictMiddlewareFunc{keepRequest}))
+	s.static(reading{e})
 	return s, nil
+}
+
+// reading registers HEAD with every GET; net/http leaves the body of the answer out.
+type reading struct{ *echo.Echo }
+
+// GET registers a handler for both methods.
+func (r reading) GET(path string, h echo.HandlerFunc, m ...echo.MiddlewareFunc) *echo.Route {
+	r.HEAD(path, h, m...)
+	return r.Echo.GET(path, h, m...)
 }
 
 // ServeHTTP answers a request.

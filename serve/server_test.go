@@ -288,9 +288,102 @@ func TestBadInput(t *testing.T) {
 			requireProblem(t, do(t, s, "POST", c.path, h, []byte(c.body)), c.status, c.says)
 		})
 	}
-	w := do(t, s, "DELETE", "/api/v1/models", nil, nil)
-	require.Equal(t, "application/problem+json", w.Header().Get("Content-Type"))
-	require.Contains(t, []int{404, 405}, w.Code)
+}
+
+// The methods that a route does not take are refused with those that it takes, HEAD is GET without a
+// body, and OPTIONS says what there is.
+func TestMethods(t *testing.T) {
+	s, _ := newServer(t, Limits{})
+	server := httptest.NewServer(s)
+	defer server.Close()
+	ask := func(method, path string) (*http.Response, string) {
+		r, err := http.NewRequestWithContext(t.Context(), method, server.URL+path, nil)
+		require.NoError(t, err)
+		w, err := http.DefaultTransport.RoundTrip(r)
+		require.NoError(t, err)
+		defer w.Body.Close()
+		body, err := io.ReadAll(w.Body)
+		require.NoError(t, err)
+		return w, string(body)
+	}
+	for _, path := range []string{"/healthz", "/readyz", "/metrics", "/openapi.yaml", "/docs/", "/api/v1/models", "/api/v1/models/block"} {
+		get, _ := ask("GET", path)
+		head, body := ask("HEAD", path)
+		require.Equal(t, 200, head.StatusCode, path)
+		require.Equal(t, get.Header.Get("Content-Type"), head.Header.Get("Content-Type"), path)
+		require.Empty(t, body, path)
+		options, _ := ask("OPTIONS", path)
+		require.Equal(t, 204, options.StatusCode, path)
+		require.Contains(t, options.Header.Get("Allow"), "HEAD", path)
+		wrong, text := ask("DELETE", path)
+		require.Equal(t, 405, wrong.StatusCode, path)
+		require.Contains(t, wrong.Header.Get("Allow"), "GET", path)
+		require.Contains(t, text, `"type":"urn:striate:problem:method_not_allowed"`, path)
+	}
+	for _, path := range []string{"/api/v1/models/block/activations?layers=v1", "/api/v1/models/block/tuning"} {
+		w, _ := ask("GET", path)
+		require.Equal(t, 405, w.StatusCode, path)
+		require.Contains(t, w.Header.Get("Allow"), "POST", path)
+	}
+	w, _ := ask("HEAD", "/api/v1/models/nothing")
+	require.Equal(t, 404, w.StatusCode)
+	w, text := ask("GET", "/api/v1/nothing")
+	require.Equal(t, 404, w.StatusCode)
+	require.Contains(t, text, "/docs")
+}
+
+func TestContentTypes(t *testing.T) {
+	s, _ := newServer(t, Limits{})
+	picture := jpegOf(t, photo(32, 32))
+	for _, kind := range []string{"image/jpeg", "IMAGE/JPEG", "image/jpg", "image/jpeg; name=x"} {
+		w := do(t, s, "POST", activations+"v1", header{"Content-Type": kind}, picture)
+		require.Equal(t, 200, w.Code, "%s: %s", kind, w.Body)
+	}
+	request := []byte(`{"layer": "v1", "unit": "0,9,9", "curve": "phase", "degrees": 4}`)
+	for path, kinds := range map[string][]string{
+		activations + "v1":                 {"", "application/json", "image/jpegs", "text/plain", ";"},
+		"/api/v1/models/block/tuning":      {"", "application/x-www-form-urlencoded", "text/plain"},
+		"/api/v1/models/block/robustness":  {"", "application/json", "image/png"},
+		"/api/v1/models/nothing/tuning?a=": {"text/plain"},
+	} {
+		for _, kind := range kinds {
+			requireProblem(t, do(t, s, "POST", path, header{"Content-Type": kind}, request), 415, "send ")
+		}
+	}
+	w := do(t, s, "POST", "/api/v1/models/block/tuning", header{"Content-Type": "Application/JSON; charset=utf-8"}, request)
+	require.Equal(t, 200, w.Code, w.Body.String())
+}
+
+func TestNegotiate(t *testing.T) {
+	for accept, want := range map[string]string{
+		"":                                   typeJSON,
+		"*/*":                                typeJSON,
+		"application/*":                      typeJSON,
+		typeNpy:                              typeNpy,
+		"Application/X-NPY":                  typeNpy,
+		typeNpy + ", */*":                    typeNpy,
+		"*/*, " + typeNpy:                    typeNpy,
+		typeNpz + ", " + typeJSON:            typeNpz,
+		"text/html, */*;q=0.1":               typeJSON,
+		"application/json;q=0.1, */*;q=0.5":  typeNpy,
+		"application/json;q=0, */*":          typeNpy,
+		"application/*;q=0.2, */*":           typeJSON,
+		typeNpy + ";q=0.4, " + typeNpz:       typeNpz,
+		typeNpy + ";q=2, " + typeJSON:        typeJSON,
+		"nonsense, " + typeNpz + ";q=0.001":  typeNpz,
+		"text/html":                          "",
+		"application/json;q=0":               "",
+		"*/*;q=0":                            "",
+		"nonsense":                           "",
+		"application/*;q=0, text/html;q=0.5": "",
+	} {
+		got, err := negotiate([]string{accept}, typeJSON, typeNpy, typeNpz)
+		require.Equal(t, want, got, accept)
+		require.Equal(t, want == "", err != nil, accept)
+	}
+	got, err := negotiate([]string{"text/html", typeNpz}, typeJSON, typeNpz)
+	require.NoError(t, err)
+	require.Equal(t, typeNpz, got, "several headers are one list")
 }
 
 // A body that does not announce its length is cut off at the limit all the same.
@@ -389,13 +482,16 @@ func TestMetricsHaveBoundedLabels(t *testing.T) {
 	for i := range 20 {
 		do(t, s, "GET", fmt.Sprintf("/api/v1/models/m%d", i), nil, nil)
 		do(t, s, "GET", fmt.Sprintf("/nothing/%d", i), nil, nil)
+		do(t, s, fmt.Sprintf("VERB%d", i), "/healthz", nil, nil)
 	}
 	do(t, s, "POST", activations+"v1", header{"Content-Type": "image/png"}, pngOf(t, photo(9, 9)))
 	text := do(t, s, "GET", "/metrics", nil, nil).Body.String()
 	require.Contains(t, text, `striate_http_requests_total{method="GET",route="/api/v1/models/:model",status="404"} 20`)
 	require.Contains(t, text, "striate_images_total 1")
 	require.Contains(t, text, "striate_sessions 1")
+	require.Contains(t, text, `striate_http_requests_total{method="other",route="/healthz",status="405"} 20`)
 	require.NotContains(t, text, "m7")
+	require.NotContains(t, text, "VERB")
 }
 
 func TestRequestIDs(t *testing.T) {

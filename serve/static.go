@@ -11,7 +11,7 @@ import (
 )
 
 // static serves the specification and the page that shows it, both out of the binary.
-func (s *Server) static(e *echo.Echo) {
+func (s *Server) static(e reading) {
 	e.GET("/openapi.yaml", func(c echo.Context) error { return c.Blob(http.StatusOK, "application/yaml", api.Spec) })
 	docs := v5emb.NewHandlerWithConfig(swgui.Config{Title: "striate API", SwaggerJSON: "/openapi.yaml", BasePath: "/docs/"})
 	e.GET("/docs", func(c echo.Context) error { return c.Redirect(http.StatusMovedPermanently, "/docs/") })
