@@ -41,7 +41,7 @@ func (s *Server) middleware(e *echo.Echo) error {
 		requestID(),
 		s.accessLog,
 		record,
-		middleware.RecoverWithConfig(middleware.RecoverConfig{DisablePrintStack: true, LogErrorFunc: func(c echo.Context, err error, stack []byte) error {
+		middleware.RecoverWithConfig(middleware.RecoverConfig{LogErrorFunc: func(c echo.Context, err error, stack []byte) error {
 			s.log.Error("panic", "error", err.Error(), "stack", string(stack), "request_id", c.Response().Header().Get(echo.HeaderXRequestID))
 			return err
 		}}),

@@ -53,7 +53,9 @@ func ramp(t testing.TB, batch any) *Model {
 	out2 := b.Node("Relu", "out2", []string{b.Node("Sub", "less", []string{out1, three})})
 	b.Node("Cast", "ids", []string{out2}, onnx.Attr("to", int(onnx.Int64)))
 	mean := b.Node("GlobalAveragePool", "mean", []string{out2})
-	b.Node("Shape", "size", []string{out2})
+	size := b.Node("Shape", "size", []string{out2})
+	b.Node("Gather", "images", []string{size, b.Constant(onnx.Int64Tensor("first", nil, []int64{0}))}) // a single number
+	b.Node("Sqrt", "unseeing", []string{three})
 	b.Output(b.Node("Flatten", "flat", []string{mean}), onnx.Float32, onnx.Shape(batch, 3))
 	b.Metadata(card.Card{Network: "ramp", InputSize: [2]int{4, 5}, Mean: []float64{0}, Std: []float64{1.0 / 255}}.Encode())
 	graph, err := b.Model()
@@ -123,7 +125,7 @@ func TestOnlyWhatIsAskedIsKept(t *testing.T) {
 	require.NoError(t, err)
 	cut, err := onnx.Decode(p.data)
 	require.NoError(t, err)
-	require.Equal(t, map[string]int{"Mul": 1, "Add": 1, "Cast": 1}, cut.OpCounts())
+	require.Equal(t, map[string]int{"Mul": 2, "Add": 1, "Cast": 1}, cut.OpCounts(), "and what makes it handable")
 }
 
 func TestNamesAreCheckedBeforeASessionIsMade(t *testing.T) {
@@ -138,8 +140,12 @@ func TestNamesAreCheckedBeforeASessionIsMade(t *testing.T) {
 	_, _, err = collect(t, e, ramp(t, "N"), []string{"out1"}, Array{[]int{3, 5, 4}, make([]float32, 60)})
 	require.ErrorContains(t, err, "3×4×5")
 	require.Zero(t, e.Stats().Sessions, "none of these leaves a session")
-	_, _, err = collect(t, e, ramp(t, "N"), []string{"size"}, counting(1))
-	require.ErrorContains(t, err, "first axis")
+	for _, name := range []string{"size", "images"} {
+		_, _, err = collect(t, e, ramp(t, "N"), []string{"out1", name}, counting(1))
+		require.ErrorContains(t, err, "first axis")
+		require.ErrorContains(t, err, name)
+	}
+	require.ErrorContains(t, ramp(t, "N").HasLayers([]string{"unseeing"}), "no layer")
 }
 
 func TestConcurrentCallersShareASession(t *testing.T) {
@@ -372,7 +378,7 @@ func TestDescribeFindsShapes(t *testing.T) {
 		shapes[l.Name] = l.Shape
 	}
 	require.Equal(t, map[string][]int{"image": {3, 4, 5}, "twice": {3, 4, 5}, "out1": {3, 4, 5}, "less": {3, 4, 5}, "out2": {3, 4, 5},
-		"ids": {3, 4, 5}, "mean": {3, 1, 1}, "size": nil, "flat": {3}}, shapes)
+		"ids": {3, 4, 5}, "mean": {3, 1, 1}, "size": nil, "images": nil, "flat": {3}}, shapes)
 }
 
 func TestFolder(t *testing.T) {

@@ -1,6 +1,11 @@
 package engine
 
 import (
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+
 	"striate/export/onnx"
 	"striate/export/onnx/onnxpb"
 	"striate/internal/fault"
@@ -10,6 +15,8 @@ import (
 const (
 	castInput  = "striate:input"
 	castOutput = "striate:output:"
+	ranked     = "striate:ranked:"
+	one        = "striate:one"
 )
 
 // castable tells whether ONNX's Cast converts between the type and float32.
@@ -23,7 +30,9 @@ type prepared struct {
 }
 
 // prepare cuts the graph to the layers and puts a Cast to float32 where a layer, or the input, is of
-// another type or of one that the file does not state (ONNX Runtime removes those that do nothing).
+// another type or of one that the file does not state, and a product with the list of one 1 where a
+// layer may be a single number: that makes it a list, without which it could not be handed out. ONNX
+// Runtime removes both where they do nothing.
 func prepare(data []byte, layers []string) (*prepared, error) {
 	graph, err := onnx.Decode(data)
 	if err != nil {
@@ -58,8 +67,15 @@ func prepare(data []byte, layers []string) (*prepared, error) {
 		}
 		name := castOutput + out.Name
 		g.Node = append(g.Node, castNode(out.Name, name, onnx.Float32))
+		if len(out.Shape) == 0 { // not stated, or none
+			name = ranked + out.Name
+			g.Node = append(g.Node, &onnxpb.NodeProto{OpType: proto.String("Mul"), Name: &name, Input: []string{castOutput + out.Name, one}, Output: []string{name}})
+		}
 		g.Output[i] = &onnxpb.ValueInfoProto{Name: &name}
 		p.outputs = append(p.outputs, name)
+	}
+	if slices.ContainsFunc(p.outputs, func(name string) bool { return strings.HasPrefix(name, ranked) }) {
+		g.Initializer = append(g.Initializer, onnx.Float32Tensor(one, []int64{1}, []float32{1}))
 	}
 	p.data, err = cut.Encode()
 	return p, err

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"striate/export/onnx"
+	"striate/export/onnx/onnxpb"
 	"striate/internal/card"
 	"striate/internal/fault"
 	"striate/internal/nearest"
@@ -105,8 +106,9 @@ func NewModel(name string, data []byte) (*Model, error) {
 	if found {
 		m.Card, m.CardSource = c, "model"
 	}
+	seen := seesInput(graph, m.Input.Name)
 	for _, t := range graph.Tensors() {
-		if t.Constant {
+		if !seen[t.Name] {
 			continue
 		}
 		info := LayerInfo{Name: t.Name, Shape: sampleShape(t.Shape)}
@@ -120,6 +122,25 @@ func NewModel(name string, data []byte) (*Model, error) {
 	}
 	m.applyCardShapes()
 	return m, nil
+}
+
+// seesInput returns the tensors that depend on the input: the others, what nodes make of constants,
+// respond to nothing. Whatever contains a subgraph, which sees the tensors around it, is counted in.
+func seesInput(graph *onnx.Model, input string) map[string]bool {
+	seen := map[string]bool{input: true}
+	for grown := true; grown; { // once, and once more, unless the nodes are out of order
+		grown = false
+		for _, node := range graph.Nodes() {
+			sees := slices.ContainsFunc(node.Input, func(name string) bool { return seen[name] }) ||
+				slices.ContainsFunc(node.Attribute, func(a *onnxpb.AttributeProto) bool { return a.G != nil || len(a.Graphs) > 0 })
+			for _, name := range node.Output {
+				if sees && name != "" && !seen[name] {
+					seen[name], grown = true, true
+				}
+			}
+		}
+	}
+	return seen
 }
 
 // inputOf returns the one input that takes images.
