@@ -104,7 +104,7 @@ func Normalise(cells []Cell, clean Cell, b Baseline) (*CorruptionErrors, error) 
 			reference, ok := b.Errors[name][s]
 			switch {
 			case i < 0:
-				return nil, fmt.Errorf("mCE needs all fifteen corruptions at five severities: %s at severity %d was not measured", name, s)
+				return nil, fmt.Errorf("mCE needs all fifteen corruptions at five severities: %s at severity %d is not measured", name, s)
 			case !ok:
 				return nil, fmt.Errorf("the baseline has no error of %s at severity %d", name, s)
 			}

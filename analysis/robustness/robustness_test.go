@@ -234,7 +234,7 @@ func TestCorruptionErrors(t *testing.T) {
 	require.InDelta(t, 0.5, ce.CE["fog"], 1e-12)
 
 	_, err = Normalise(same[1:], Cell{}, base)
-	require.ErrorContains(t, err, "gaussian_noise at severity 1 was not measured")
+	require.ErrorContains(t, err, "gaussian_noise at severity 1 is not measured")
 	delete(base.Errors, "snow")
 	_, err = Normalise(same, Cell{}, base)
 	require.ErrorContains(t, err, "the baseline has no error of snow")

@@ -10,7 +10,7 @@ import (
 )
 
 type corruptCmd struct {
-	Type      []string `help:"Corruption, or several: names, groups (noise, blur, weather, digital, extra) or all." required:"" placeholder:"T"`
+	Type      []string `help:"Corruption, or several: names, groups (noise, blur, weather, digital, extra) or all, which is the first four groups." required:"" placeholder:"T"`
 	Severity  []int    `help:"Severity 1 to 5, or several." required:"" placeholder:"S"`
 	In        string   `help:"Image, or folder (or .zip) of images, with folders of classes in it or not." required:"" placeholder:"PATH"`
 	Out       string   `help:"Image to write (.png: before the benchmark's final JPEG pass; .jpg or .jpeg: after it), or folder." required:"" placeholder:"PATH"`

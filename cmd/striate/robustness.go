@@ -88,13 +88,22 @@ func (c *robustnessCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
+	if c.Baseline != "" {
+		if err := v.CheckBaseline(baseline); err != nil {
+			return err
+		}
+	}
 	journal, err := openJournal(c.Out+".partial", v, c)
 	if err != nil {
 		return err
 	}
 	defer journal.Close()
 	v.Plan.Journal = journal
-	bar := progress.New(g.Stderr, "images", int64(v.Plan.Shown()), g.Quiet)
+	total := int64(v.Plan.Shown())
+	if v.Plan.Published != nil {
+		total = -1 // the images of a published set are listed folder by folder
+	}
+	bar := progress.New(g.Stderr, "images", total, g.Quiet)
 	v.Plan.Done = bar.Add
 	result, err := v.Run(ctx)
 	if err != nil {

@@ -48,8 +48,11 @@ func Names(b *corruption.Benchmark, asked []string) ([]string, error) {
 			names = append(names, name)
 		default:
 			all := append(b.Names(""), b.Names(corruption.Extra)...)
-			return nil, fault.Invalidf("no corruption %q%s; there are %s, and all, noise, blur, weather, digital, extra for several",
-				name, nearest.Phrase(name, all), strings.Join(all, ", "))
+			hint := "; there are " + strings.Join(all, ", ")
+			if len(nearest.Names(name, all, 1)) > 0 {
+				hint = nearest.Phrase(name, all)
+			}
+			return nil, fault.Invalidf("no corruption %q%s; all (the fifteen), noise, blur, weather, digital, extra stand for several", name, hint)
 		}
 	}
 	var unique []string

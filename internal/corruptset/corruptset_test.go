@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -120,6 +121,27 @@ func TestTree(t *testing.T) {
 	require.Equal(t, fault.Conflict, fault.CodeOf(m.Tree(t.Context(), f, files, out, func(int) {})))
 }
 
+func TestImagesAreNeverWrittenOver(t *testing.T) {
+	dir := t.TempDir()
+	in := filepath.Join(dir, "a/a.png")
+	writeFile(t, in, rgb(t, 64, 64))
+	require.Equal(t, fault.Misuse, fault.CodeOf(maker("fog").File(in, filepath.Join(dir, "a/../a/a.png"))))
+	got, err := os.ReadFile(in)
+	require.NoError(t, err)
+	require.Equal(t, rgb(t, 64, 64), got)
+
+	f, err := Open(dir)
+	require.NoError(t, err)
+	link := filepath.Join(t.TempDir(), "link")
+	require.NoError(t, os.Symlink(dir, link))
+	for _, out := range []string{dir, filepath.Join(dir, "deep/new"), filepath.Join(link, "new")} {
+		err := maker("fog").Tree(t.Context(), f, []string{"a/a.png"}, out, func(int) {})
+		require.Equal(t, fault.Misuse, fault.CodeOf(err), out)
+		require.NoFileExists(t, filepath.Join(out, "corruption.json"))
+	}
+	require.NoError(t, maker("fog").Tree(t.Context(), f, []string{"a/a.png"}, dir+"-c", func(int) {}))
+}
+
 func TestTreeStopsWhenCancelled(t *testing.T) {
 	in, out := t.TempDir(), t.TempDir()
 	writeFile(t, filepath.Join(in, "a/a.png"), rgb(t, 64, 64))
@@ -197,6 +219,11 @@ func TestNames(t *testing.T) {
 	require.Len(t, names, 19)
 	_, err = Names(b, []string{"fgo"})
 	require.ErrorContains(t, err, "fog")
+	_, err = Names(b, []string{"fogg"})
+	require.ErrorContains(t, err, "did you mean fog?")
+	_, err = Names(b, []string{"xyzzy"})
+	require.ErrorContains(t, err, "spatter, saturate", "all are listed, and once")
+	require.Equal(t, 1, strings.Count(err.Error(), "glass_blur"))
 	require.Error(t, CheckSeverities([]int{0}))
 	require.Error(t, CheckSeverities([]int{6}))
 	require.Error(t, CheckSeverities([]int{2, 2}))

@@ -66,6 +66,11 @@ func (w *worker) encode() error {
 // File corrupts one image by the first corruption and severity. A .png holds the pixels before the
 // benchmark's final JPEG pass, a .jpg or .jpeg is the result of it.
 func (m *Maker) File(in, out string) error {
+	if source, err := os.Stat(in); err == nil {
+		if target, err := os.Stat(out); err == nil && os.SameFile(source, target) {
+			return fault.Misusef("%s would be written over the image itself: choose another name", out)
+		}
+	}
 	img, _, err := picture.ReadFile(in, picture.Limits{})
 	if err != nil {
 		return err
@@ -110,11 +115,15 @@ type made struct {
 
 // Tree corrupts every image below a folder into out/<corruption>/<severity>/<path of the image>, as
 // JPEG files. Files that are there already are left as they are, so that an interrupted run is taken
-// up again; a tree that was made otherwise is refused. done is told of every file.
+// up again; a tree that was made otherwise is refused, and so is one among the images, which the next
+// run would take for images. done is told of every file.
 func (m *Maker) Tree(ctx context.Context, in *Folder, files []string, out string, done func(int)) error {
 	names, err := outputNames(files)
 	if err != nil {
 		return fmt.Errorf("%s: %w", in.Path, err)
+	}
+	if within(in.Path, out) {
+		return fault.Misusef("%s lies among the images of %s: choose a folder outside", out, in.Path)
 	}
 	if err := m.sign(out); err != nil {
 		return err
@@ -133,6 +142,30 @@ func (m *Maker) Tree(ctx context.Context, in *Folder, files []string, out string
 		})
 	}
 	return work.Wait()
+}
+
+// within tells whether a path, of which some may not exist, is the folder or lies in it.
+func within(folder, path string) bool {
+	base, err := os.Stat(folder)
+	if err != nil || !base.IsDir() {
+		return false
+	}
+	if path, err = filepath.Abs(path); err != nil {
+		return false
+	}
+	for {
+		if real, err := filepath.EvalSymlinks(path); err == nil {
+			path = real
+		}
+		if at, err := os.Stat(path); err == nil && os.SameFile(base, at) {
+			return true
+		}
+		up := filepath.Dir(path)
+		if up == path {
+			return false
+		}
+		path = up
+	}
 }
 
 // each makes all corruptions of one image.

@@ -67,8 +67,8 @@ func Find(name, sha1 string) (Published, error) {
 		}
 		names = append(names, p.Name)
 	}
-	return Published{}, fault.NotFoundf("no published file is called %q%s: there are %s; other files need their address and --sha1",
-		name, nearest.Phrase(name, names), strings.Join(names, ", "))
+	return Published{}, fault.NotFoundf("no published file is called %q%s; other files need their address and --sha1",
+		name, nearest.Phrase(name, names))
 }
 
 // maxDownload bounds a file: the largest assemblies have some gigabytes.

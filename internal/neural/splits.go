@@ -52,14 +52,18 @@ func parseSplits(data []byte) ([]predictivity.Split, error) {
 // ReadLabels reads the label of every stimulus of the recording from a CSV file: the column that is
 // asked for, else the column group, else the only column that is no name. Lines are matched by name
 // when the file and the recording have names, by the column index when there is one, else by
-// position. A file of one column may do without a head.
+// position. A file of one column may do without a head; what is in its first line is then a label
+// that other lines have, too.
 func ReadLabels(file, column string, r *Recording) (labels []string, used string, err error) {
 	t, err := ReadTable(file)
 	if err != nil {
 		return nil, "", err
 	}
 	if len(t.Columns) == 1 && t.Len() == r.Stimuli()-1 && column == "" {
-		return append([]string{t.Columns[0]}, t.Column(t.Columns[0])...), "group", nil
+		first, others := t.Columns[0], t.Column(t.Columns[0])
+		if slices.Contains(others, first) {
+			return append([]string{first}, others...), "group", nil
+		}
 	}
 	if used, err = labelColumn(t, column); err != nil {
 		return nil, "", err

@@ -1,7 +1,6 @@
 package neural
 
 import (
-	"bufio"
 	"encoding/csv"
 	"fmt"
 	"io"
@@ -12,6 +11,7 @@ import (
 	"strings"
 
 	"striate/internal/atomicfile"
+	"striate/internal/csvtext"
 	"striate/internal/fault"
 )
 
@@ -45,12 +45,7 @@ func ReadTable(file string) (*Table, error) {
 
 // parseTable reads CSV text, with or without a byte order mark.
 func parseTable(r io.Reader) (*Table, error) {
-	buffered := bufio.NewReader(r)
-	if mark, err := buffered.Peek(3); err == nil && string(mark) == "\xef\xbb\xbf" {
-		buffered.Discard(3) //nolint:errcheck // they are there
-	}
-	c := csv.NewReader(buffered)
-	c.TrimLeadingSpace = true
+	c := csvtext.NewReader(r)
 	head, err := c.Read()
 	if err == io.EOF {
 		return nil, fault.Invalidf("the table is empty: its first line must name the columns")

@@ -28,7 +28,8 @@ type Bar struct {
 	now   func() time.Time
 }
 
-// New starts a bar of total steps on w, with a label in front. It is silent when quiet.
+// New starts a bar of total steps on w, with a label in front; a total of -1 is not known. It is
+// silent when quiet.
 func New(w io.Writer, label string, total int64, quiet bool) *Bar {
 	if quiet || w == nil {
 		return nil
@@ -92,6 +93,10 @@ func (b *Bar) Close() {
 func (b *Bar) line(now time.Time) {
 	spent := now.Sub(b.begun)
 	rate := float64(b.done) / max(spent.Seconds(), 1e-9)
+	if b.total < 0 {
+		fmt.Fprintf(b.w, "%s: %d, %.1f/s\n", b.label, b.done, rate)
+		return
+	}
 	text := fmt.Sprintf("%s: %d of %d, %.1f/s", b.label, b.done, b.total, rate)
 	if left := b.total - b.done; left > 0 && b.done > 0 {
 		text += fmt.Sprintf(", %s left", (time.Duration(float64(left)/rate) * time.Second).Round(time.Second))

@@ -80,8 +80,8 @@ func samples(t *table) (Samples, error) {
 	s := Samples{}
 	for i, row := range t.rows {
 		// Brain-Score's name of the texture assay says of which area it is.
-		assay := strings.TrimSuffix(row[t.column["assay"]], "_V1_properties")
-		key := propertyKey{v1score.Assay(assay), row[t.column["property"]]}
+		assay := strings.TrimSuffix(strings.TrimSpace(row[t.column["assay"]]), "_V1_properties")
+		key := propertyKey{v1score.Assay(assay), strings.TrimSpace(row[t.column["property"]])}
 		if _, seen := s[key]; !seen {
 			if err := checkName(known, key); err != nil {
 				return nil, fmt.Errorf("line %d: %w", i+2, err)
@@ -176,6 +176,9 @@ func readJSONDistributions(path string, known []v1score.Distribution) (Samples, 
 		key := propertyKey{p.Assay, p.Property}
 		if err := checkName(known, key); err != nil {
 			return nil, fault.Invalidf("%s, entry %d: %v", path, i, err)
+		}
+		if _, twice := s[key]; twice {
+			return nil, fault.Invalidf("%s, entry %d: %s %s is there twice", path, i, p.Assay, p.Property)
 		}
 		if (p.Values == nil) == (p.Counts == nil) {
 			return nil, fault.Invalidf("%s, entry %d (%s): give either values or counts", path, i, p.Property)

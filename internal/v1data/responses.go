@@ -17,6 +17,7 @@ import (
 
 	"striate/analysis/stimulus"
 	"striate/analysis/v1score"
+	"striate/internal/csvtext"
 	"striate/internal/fault"
 	"striate/internal/npy"
 )
@@ -267,8 +268,7 @@ func readTable(path string, columns ...string) (*table, error) {
 }
 
 func parseTable(r io.Reader, columns ...string) (*table, error) {
-	reader := csv.NewReader(r)
-	rows, err := reader.ReadAll()
+	rows, err := csvtext.NewReader(r).ReadAll()
 	if err != nil {
 		return nil, err
 	}
@@ -277,11 +277,11 @@ func parseTable(r io.Reader, columns ...string) (*table, error) {
 	}
 	t := &table{column: map[string]int{}, rows: rows[1:]}
 	for i, name := range rows[0] {
-		t.column[strings.TrimSpace(strings.TrimPrefix(name, "\ufeff"))] = i
+		t.column[strings.TrimSpace(name)] = i
 	}
 	for _, name := range columns {
 		if _, ok := t.column[name]; !ok {
-			return nil, fmt.Errorf("no column %q; the header is %s", name, strings.Join(rows[0], ","))
+			return nil, fmt.Errorf("no column %q; the header is %q", name, strings.Join(rows[0], ","))
 		}
 	}
 	return t, nil

@@ -231,6 +231,11 @@ func TestSuppliedDistributions(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, find(t, all, "max_noise").Values, 1)
 
+	put(t, dir, "d.csv", "\ufeff\"assay\",\"property\",\"value\"\r\n\"Ringach2002\", circular_variance, 0.5\r\n")
+	all, err = ReadDistributions(filepath.Join(dir, "d.csv"))
+	require.NoError(t, err, "as a spreadsheet writes it")
+	require.Equal(t, []float64{0.5}, find(t, all, "circular_variance").Values)
+
 	put(t, dir, "d.json", `{"properties": [
 		{"assay": "Ringach2002", "property": "orientation_selective", "counts": [1, 3], "neurons": 6},
 		{"assay": "Ringach2002", "property": "bandwidth", "values": [20, null, 30.5]}]}`)
@@ -257,7 +262,8 @@ func TestRefusedDistributions(t *testing.T) {
 		entry(`, "counts": [1, 5000000]`):         "between 0 and",
 		entry(`, "counts": [3, 3], "neurons": 5`): "5 neurons, but 6 are counted",
 		entry(`, "values": [null]`):               "no neuron has a value",
-		`{"properties": [{"assay": "Ringach2002", "property": "x", "values": [1]}]}`: `no property "x"`,
+		`{"properties": [{"assay": "Ringach2002", "property": "x", "values": [1]}]}`:                           `no property "x"`,
+		entry(`, "values": [1]}, {"assay": "Ringach2002", "property": "orientation_selective", "values": [0]`): "twice",
 	} {
 		put(t, dir, "d.json", text)
 		_, err := ReadDistributions(filepath.Join(dir, "d.json"))

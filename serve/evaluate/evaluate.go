@@ -188,7 +188,7 @@ func (v *Evaluation) attacks(ctx context.Context) error {
 	for _, name := range o.Attacks {
 		method := robustness.Method(name)
 		if !slices.Contains(robustness.Methods(), method) {
-			return fault.Invalidf("no attack %q%s; there are %s", name, nearest.Phrase(name, methodNames()), strings.Join(methodNames(), ", "))
+			return fault.Invalidf("no attack %q%s", name, nearest.Phrase(name, methodNames()))
 		}
 		gradient = gradient || method.NeedsGradient()
 		budgets := o.Epsilons

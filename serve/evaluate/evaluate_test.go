@@ -73,7 +73,7 @@ func TestBaseline(t *testing.T) {
 			fmt.Fprintf(&text, "%s,%d,%v\n", name, s, 0.2+0.1*float64(s))
 		}
 	}
-	require.NoError(t, os.WriteFile(path, text.Bytes(), 0o644))
+	require.NoError(t, os.WriteFile(path, append([]byte("\ufeff"), text.Bytes()...), 0o644))
 	b, err := ReadBaseline(path)
 	require.NoError(t, err)
 	require.True(t, b.HasClean)
@@ -84,6 +84,10 @@ func TestBaseline(t *testing.T) {
 	_, err = json.Marshal(r)
 	require.NoError(t, err)
 	require.Contains(t, r.Lines()[1], "mCE 1.0000")
+	plan := &robustness.Plan{Corruptions: corruption.TinyImageNetC().Names(""), Severities: []int{1, 2, 3, 4, 5}}
+	require.NoError(t, (&Evaluation{Plan: plan}).CheckBaseline(b))
+	plan.Severities = []int{1, 5}
+	require.ErrorContains(t, (&Evaluation{Plan: plan}).CheckBaseline(b), "gaussian_noise at severity 2 is not measured")
 
 	require.NoError(t, os.WriteFile(path, []byte("fog,1,0.5\n"), 0o644))
 	b, err = ReadBaseline(path)
@@ -112,7 +116,7 @@ func TestParseEpsilon(t *testing.T) {
 
 func TestReadClasses(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "c.txt")
-	require.NoError(t, os.WriteFile(path, []byte("n01\tgoldfish\nn02,shark\n\nn03\n"), 0o644))
+	require.NoError(t, os.WriteFile(path, []byte("\ufeffn01\tgoldfish\nn02,shark\n\nn03\n"), 0o644))
 	names, err := ReadClasses(path)
 	require.NoError(t, err)
 	require.Equal(t, []string{"n01", "n02", "n03"}, names)

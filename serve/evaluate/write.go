@@ -14,6 +14,7 @@ import (
 	"striate/analysis/corruption"
 	"striate/analysis/robustness"
 	"striate/internal/atomicfile"
+	"striate/internal/csvtext"
 	"striate/internal/fault"
 	"striate/internal/figure"
 )
@@ -215,7 +216,7 @@ func ReadBaseline(path string) (robustness.Baseline, error) {
 		return b, fault.NotFoundf("no baseline at %s", path)
 	}
 	defer f.Close()
-	table := csv.NewReader(f)
+	table := csvtext.NewReader(f)
 	table.FieldsPerRecord = 3
 	lines, err := table.ReadAll()
 	if err != nil {
@@ -243,6 +244,21 @@ func ReadBaseline(path string) (robustness.Baseline, error) {
 	return b, nil
 }
 
+// CheckBaseline tells, before any image is read, whether the result of the evaluation can be
+// normalised by a baseline.
+func (v *Evaluation) CheckBaseline(b robustness.Baseline) error {
+	var cells []robustness.Cell
+	for _, name := range v.Plan.Corruptions {
+		for _, severity := range v.Plan.Severities {
+			cells = append(cells, robustness.Cell{Corruption: name, Severity: severity})
+		}
+	}
+	if _, err := robustness.Normalise(cells, robustness.Cell{}, b); err != nil {
+		return fault.Invalidf("--baseline: %w", err)
+	}
+	return nil
+}
+
 // Normalise adds the errors relative to a baseline to a set.
 func (r *Result) Normalise(b robustness.Baseline) error {
 	for _, s := range []*robustness.Set{r.Generated, r.Published} {
@@ -266,7 +282,7 @@ func ReadClasses(path string) ([]string, error) {
 		return nil, fault.NotFoundf("no file of classes at %s", path)
 	}
 	var names []string
-	for _, line := range strings.Split(string(data), "\n") {
+	for _, line := range strings.Split(strings.TrimPrefix(string(data), "\ufeff"), "\n") {
 		name, _, _ := strings.Cut(strings.TrimSpace(line), ",")
 		name, _, _ = strings.Cut(name, "\t")
 		if name = strings.TrimSpace(name); name == "" {
