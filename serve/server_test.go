@@ -251,7 +251,7 @@ func TestBadInput(t *testing.T) {
 		"empty":              {activations + "v1", "image/png", "", "", 400, "not a PNG"},
 		"30000×30000":        {activations + "v1", "image/png", "", string(hugePNG()), 413, "30000×30000"},
 		"float64":            {activations + "v1", typeNpy, "", string(npy.Encode([]int{1, 3, 32, 32}, make([]float64, 3*32*32))), 400, "float32"},
-		"rank":               {activations + "v1", typeNpy, "", string(npy.Encode([]int{3, 32, 32}, make([]float32, 3*32*32))), 400, "3×32×32"},
+		"rank":               {activations + "v1", typeNpy, "", string(npy.Encode([]int{3, 32, 32}, make([]float32, 3*32*32))), 400, "N×3×32×32: give the array a first axis"},
 		"size":               {activations + "v1", typeNpy, "", string(npy.Encode([]int{1, 3, 31, 32}, make([]float32, 3*31*32))), 400, "3×32×32"},
 		"no images":          {activations + "v1", typeNpy, "", string(npy.Encode([]int{0, 3, 32, 32}, []float32{})), 400, "no images"},
 		"big-endian":         {activations + "v1", typeNpy, "", strings.Replace(string(array), "<f4", ">f4", 1), 400, "big-endian"},

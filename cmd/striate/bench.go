@@ -12,3 +12,8 @@ type benchCmd struct {
 	Corruptions  benchCorruptionsCmd  `cmd:"" help:"Corruptions of one image, beside the reference programs."`
 	Properties   benchPropertiesCmd   `cmd:"" help:"Stimuli, V1 properties and their similarity, beside the reference in Python."`
 }
+
+// Help shows an example.
+func (benchCmd) Help() string {
+	return `Example: striate bench serve`
+}

@@ -24,6 +24,11 @@ type dataCmd struct {
 	Reports  dataReportsCmd  `cmd:"" help:"Put reports of predictivity into one table and figure."`
 }
 
+// Help shows an example.
+func (dataCmd) Help() string {
+	return `Example: striate data fetch Ringach2002 --out brainscore/`
+}
+
 type dataFetchCmd struct {
 	Name []string `arg:"" optional:"" help:"Names of published files, all, or an http(s) address."`
 	SHA1 string   `name:"sha1" help:"SHA-1 of the file at an address." placeholder:"HEX"`

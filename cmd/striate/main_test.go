@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/alecthomas/kong"
 	"github.com/stretchr/testify/require"
 
 	"striate/internal/npy"
@@ -50,12 +51,23 @@ func TestHelpAndMisuse(t *testing.T) {
 	code, out, _ = striate(t)
 	require.Equal(t, 0, code)
 	require.Contains(t, out, "Usage")
-	for _, command := range strings.Fields("activations export serve doctor") {
-		code, out, _ := striate(t, command, "--help")
-		require.Equal(t, 0, code)
-		require.Contains(t, out, "striate "+command+" ")
-		require.Contains(t, out, "Example")
-	}
+	parser, err := kong.New(&cli{})
+	require.NoError(t, err)
+	seen := 0
+	require.NoError(t, kong.Visit(parser.Model, func(n kong.Visitable, next kong.Next) error {
+		if node, ok := n.(*kong.Node); ok && node.Type == kong.CommandNode {
+			path := strings.Fields(node.Path())
+			code, out, _ := striate(t, append(path, "--help")...)
+			require.Equal(t, 0, code, path)
+			require.Regexp(t, `Examples?:\s+striate `+path[0], out)
+			seen++
+		}
+		return next(nil)
+	}))
+	require.Greater(t, seen, 20)
+	mustFail(t, 2, "HOST:PORT", "serve", "--listen", "nonsense")
+	mustFail(t, 2, "--max-body -5: a limit is at least 1", "serve", "--max-body=-5")
+	mustFail(t, 2, "--frost nowhere: there is no such folder", "serve", "--frost", "nowhere")
 	mustFail(t, 2, "unexpected argument", "paint")
 	mustFail(t, 2, "--model", "activations", "--layers", "v1", "--input", "x.npy", "--out", "a.npz")
 	mustFail(t, 2, "--out", "activations", "--model", "m", "--layers", "v1", "--input", "x.npy", "--out", "a.txt")

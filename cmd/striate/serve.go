@@ -39,6 +39,9 @@ Answers until it is interrupted; then lets running requests end. The page at /do
 
 // Run serves until the context ends.
 func (c *serveCmd) Run(ctx context.Context, g *globals) error {
+	if err := c.check(); err != nil {
+		return err
+	}
 	models, err := engine.NewFolder(modelsFolder(c.Models))
 	if err != nil {
 		return err
@@ -70,6 +73,23 @@ func (c *serveCmd) Run(ctx context.Context, g *globals) error {
 		return err
 	}
 	return server.Serve(ctx, listener)
+}
+
+// check refuses flags that no server could work with.
+func (c *serveCmd) check() error {
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+		return fault.Misusef("--listen %s: give HOST:PORT, as in 127.0.0.1:8080, or :8080 for every address of the machine", c.Listen)
+	}
+	for flag, value := range map[string]int64{"memory-limit": c.MemoryLimit, "max-body": c.MaxBody, "max-images": int64(c.MaxImages),
+		"max-elements": c.MaxElements, "max-json": c.MaxJSON, "max-pixels": c.MaxPixels} {
+		if value < 1 {
+			return fault.Misusef("--%s %d: a limit is at least 1", flag, value)
+		}
+	}
+	if info, err := os.Stat(c.Frost); c.Frost != "" && (err != nil || !info.IsDir()) {
+		return fault.Misusef("--frost %s: there is no such folder", c.Frost)
+	}
+	return nil
 }
 
 // greet prints the address and a command that returns activations.

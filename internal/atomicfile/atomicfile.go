@@ -10,11 +10,16 @@ import (
 	"path/filepath"
 
 	"github.com/google/renameio/v2"
+
+	"striate/internal/fault"
 )
 
 // Write makes the file at path with what fn writes. When fn fails nothing changes at path and the
 // temporary file is removed. Folders on the way are made.
 func Write(path string, fn func(w io.Writer) error) (err error) {
+	if info, err := os.Stat(path); err == nil && info.IsDir() { // before fn, which may take hours
+		return fault.Invalidf("%s is a folder: give the path of a file", path)
+	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return fmt.Errorf("make folder for %s: %w", path, err)
 	}

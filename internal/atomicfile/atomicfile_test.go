@@ -33,3 +33,8 @@ func TestAFailedWriteChangesNothing(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, entries, 1, "no temporary file is left")
 }
+
+func TestAFolderIsRefusedBeforeTheWork(t *testing.T) {
+	err := Write(t.TempDir(), func(io.Writer) error { panic("worked for nothing") })
+	require.ErrorContains(t, err, "is a folder: give the path of a file")
+}

@@ -90,7 +90,7 @@ func kindNamed(descr string) (kind, error) {
 			return k, nil
 		}
 	}
-	return kind{}, fault.Invalidf("npy element type %q is not supported: use bool, int8 to int64, uint8 to uint64, float32 or float64", clip(descr, 40))
+	return kind{}, fault.Invalidf("npy element type %q is not supported: use bool, int8 to int64, uint8 to uint64 or float16 to float64", clip(descr, 40))
 }
 
 func parseShape(text string) ([]int, error) {

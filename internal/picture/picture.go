@@ -213,7 +213,7 @@ func (m *RGB) Resize(height, width int) *RGB {
 }
 
 // Collect lists image files: each path that is a file, and the PNG and JPEG files in each that is a
-// folder, subfolders included, sorted by path.
+// folder, subfolders and links included, sorted by path.
 func Collect(paths []string) ([]string, error) {
 	var files []string
 	for _, path := range paths {
@@ -226,19 +226,43 @@ func Collect(paths []string) ([]string, error) {
 			continue
 		}
 		before := len(files)
-		err = filepath.WalkDir(path, func(p string, d os.DirEntry, err error) error {
-			if err == nil && !d.IsDir() && IsImageName(p) {
-				files = append(files, p)
-			}
-			return err
-		})
-		if err != nil {
+		if files, err = appendFolder(files, path, nil); err != nil {
 			return nil, fmt.Errorf("list images: %w", err)
 		}
 		if len(files) == before {
 			return nil, fault.Invalidf("folder %s holds no .png, .jpg or .jpeg file", path)
 		}
 		slices.Sort(files[before:])
+	}
+	return files, nil
+}
+
+// appendFolder follows links, as data sets are often made of them; above are the real paths of the
+// folders around this one, to which a link may lead back.
+func appendFolder(files []string, dir string, above []string) ([]string, error) {
+	place, err := filepath.EvalSymlinks(dir)
+	if err != nil || slices.Contains(above, place) {
+		return files, err
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	above = append(slices.Clip(above), place)
+	for _, e := range entries {
+		path, isDir := filepath.Join(dir, e.Name()), e.IsDir()
+		if e.Type()&os.ModeSymlink != 0 {
+			info, err := os.Stat(path)
+			isDir = err == nil && info.IsDir()
+		}
+		switch {
+		case isDir:
+			if files, err = appendFolder(files, path, above); err != nil {
+				return nil, err
+			}
+		case IsImageName(path):
+			files = append(files, path)
+		}
 	}
 	return files, nil
 }

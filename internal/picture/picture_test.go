@@ -118,6 +118,17 @@ func TestCollect(t *testing.T) {
 	require.Equal(t, []string{filepath.Join(dir, "a.JPEG"), filepath.Join(dir, "b.png"), filepath.Join(dir, "sub/d.jpg")}, got)
 	_, err = Collect([]string{t.TempDir()})
 	require.ErrorContains(t, err, "holds no")
+
+	links := t.TempDir()
+	for name, to := range map[string]string{"all": dir, "one.png": filepath.Join(dir, "b.png"), "again": links} { // the last leads round in a circle
+		require.NoError(t, os.Symlink(to, filepath.Join(links, name)))
+	}
+	got, err = Collect([]string{links})
+	require.NoError(t, err)
+	require.Equal(t, []string{filepath.Join(links, "all/a.JPEG"), filepath.Join(links, "all/b.png"), filepath.Join(links, "all/sub/d.jpg"), filepath.Join(links, "one.png")}, got)
+	got, err = Collect([]string{filepath.Join(links, "all")})
+	require.NoError(t, err)
+	require.Len(t, got, 3, "a link to a folder")
 	_, err = Collect([]string{filepath.Join(dir, "nothing")})
 	require.Equal(t, fault.NotFound, fault.CodeOf(err))
 }

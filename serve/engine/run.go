@@ -137,6 +137,9 @@ func (m *Model) accepts(sample []int) error {
 	for i := 0; fits && i < len(want); i++ {
 		fits = sample[i] > 0 && (want[i] < 0 || int64(sample[i]) == want[i])
 	}
+	if !fits && len(sample) == len(want)-1 {
+		return fault.Invalidf("model %s takes batches of images, N×%s: give the array a first axis, as in x[None]", m.Name, shapeText(want))
+	}
 	if !fits {
 		return fault.Invalidf("model %s takes images of shape %s, not %s", m.Name, shapeText(want), shapeText(sample))
 	}
