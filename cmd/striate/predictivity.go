@@ -75,6 +75,9 @@ forms.`
 
 // Run predicts and writes the report.
 func (c *predictivityCmd) Run(ctx context.Context, g *globals) error {
+	if err := canWrite(c.Out); err != nil {
+		return err
+	}
 	rec, err := c.recording()
 	if err != nil {
 		return err
@@ -209,10 +212,19 @@ func (c *predictivityCmd) parameters() map[string]any {
 	for name, v := range map[string]string{
 		"features": c.Features, "layer": c.Layer, "model": c.Model, "baseline": c.Baseline, "responses": c.Responses,
 		"neural": c.Neural, "splits": c.Splits, "groups": c.Groups, "hold_out": c.HoldOut, "stratify": c.Stratify,
+		"group_column": c.GroupColumn, "feature_names": c.FeatureNames, "response_names": c.ResponseNames,
 	} {
 		if v != "" {
 			p[name] = v
 		}
+	}
+	for name, set := range map[string]bool{"by_position": c.ByPosition, "drop_missing": c.DropMissing} {
+		if set {
+			p[name] = true
+		}
+	}
+	if len(c.Penalties) > 0 {
+		p["penalties"] = c.Penalties
 	}
 	if c.MinReliability > 0 {
 		p["min_reliability"] = c.MinReliability

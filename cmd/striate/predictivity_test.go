@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -22,6 +23,9 @@ type predictivityReport struct {
 	Medians []float64
 	R       [][]*float64
 	Neurons []string
+	Splits  []struct {
+		Rows []int `json:"test_rows"`
+	}
 }
 
 func readReport(t *testing.T, file string) (r predictivityReport) {
@@ -107,10 +111,23 @@ func TestPredictivityBadInput(t *testing.T) {
 	mustFail(t, 2, "--hold-out", with("--responses", y, "--hold-out", "movie")...)
 	mustFail(t, 1, "no such file", "predictivity", "--features", filepath.Join(dir, "none.npy"), "--responses", y, "--folds", "3", "--out", out)
 	require.NoFileExists(t, out)
+	// What could not be written is told before the features are looked for.
+	mustFail(t, 1, "is a file, not a folder", "predictivity", "--features", filepath.Join(dir, "none.npy"), "--responses", y, "--folds", "3", "--out", filepath.Join(y, "new/r.json"))
 
 	code, stdout, stderr := striate(t, with("--responses", y, "--folds", "5", "--components", "3")...)
 	require.Equal(t, 0, code, stderr)
 	require.Contains(t, stdout, "3 neurons, 30 stimuli, 5 splits")
+	var tested []int
+	for _, split := range readReport(t, out).Splits {
+		tested = append(tested, split.Rows...)
+	}
+	slices.Sort(tested)
+	require.Len(t, slices.Compact(tested), 30, "every stimulus is tested once")
+	// One trial a stimulus is no mean of trials: there is a score without a ceiling.
+	once := array("once.npy", []int{30, 3, 1}, mix)
+	code, stdout, stderr = striate(t, with("--responses", once, "--folds", "5", "--components", "3")...)
+	require.Equal(t, 0, code, stderr)
+	require.NotContains(t, stdout, "ceiling")
 	for _, method := range []string{"ridge", "similarity"} {
 		code, _, stderr = striate(t, with("--responses", y, "--folds", "5", "--method", method)...)
 		require.Equal(t, 0, code, stderr)

@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 
 	"striate/internal/atomicfile"
@@ -45,6 +43,9 @@ one reads them. Properties of textures need their images, --textures.`
 
 // Run scores the layer.
 func (c *scoreCmd) Run(ctx context.Context, g *globals) error {
+	if err := canWrite(filepath.Join(c.Out, "report.json")); err != nil {
+		return err
+	}
 	m, err := c.find()
 	if err != nil {
 		return err
@@ -134,11 +135,6 @@ func (c *scoreCmd) options(g *globals, m *engine.Model) (battery.Options, error)
 
 // writeReport writes the three files of a report.
 func writeReport(dir string, result *battery.Result) error {
-	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
-		return fault.Invalidf("--out %s is a file: a folder is needed", dir)
-	} else if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("look at %s: %w", dir, err)
-	}
 	if err := writeJSON(filepath.Join(dir, "report.json"), result.Report, " "); err != nil {
 		return err
 	}

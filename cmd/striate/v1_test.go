@@ -237,5 +237,7 @@ func TestRefusedScores(t *testing.T) {
 	mustFail(t, 1, "is missing", "score", "--model", model, "--textures", dir, "--out", out)
 	mustFail(t, 1, "does not contain the stimuli", "score", "--model", model, "--degrees", "0.5", "--out", out)
 	mustFail(t, 1, "MiB are there", "score", "--model", model, "--memory", "64", "--out", out)
+	// Before the model is looked for, let alone measured.
+	mustFail(t, 1, "v.onnx is a file, not a folder", "score", "--model", filepath.Join(dir, "none.onnx"), "--out", model)
 	require.NoDirExists(t, out)
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"striate/internal/fault"
 	"striate/internal/npy"
 	"striate/internal/picture"
 	"striate/internal/sharedtest"
@@ -140,6 +141,29 @@ func indexOf(list []string, s string) int {
 		}
 	}
 	return -1
+}
+
+// A recording that cannot be written whole leaves nothing: half of one would be read as a whole one.
+func TestFailedImportLeavesNothing(t *testing.T) {
+	dir, want := load(t)
+	ctx := context.Background()
+	a, err := OpenAssembly(ctx, filepath.Join(dir, want.Neural.File))
+	require.NoError(t, err)
+	defer a.Close()
+	parent := t.TempDir()
+	out := filepath.Join(parent, "recording")
+	_, err = a.Write(ctx, out, Import{Stimuli: filepath.Join(parent, "none.csv")}, func(int) {})
+	require.Equal(t, fault.NotFound, fault.CodeOf(err))
+	_, err = a.Write(ctx, out, Import{Selection: Selection{Region: "V9"}}, func(int) {})
+	require.Equal(t, fault.NotFound, fault.CodeOf(err))
+	left, err := os.ReadDir(parent)
+	require.NoError(t, err)
+	require.Empty(t, left)
+
+	file := filepath.Join(parent, "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	_, err = a.Write(ctx, file, Import{}, func(int) {})
+	require.ErrorContains(t, err, "is a file")
 }
 
 // What is written can be read again, and the images are those of the archive.

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -86,8 +88,47 @@ type manifest struct {
 // Write writes the assembly to a folder: data.npy, the array as it is; a CSV file of coordinates for
 // every dimension; assembly.json, its attributes. Responses to stimuli are also written in the
 // folder form of recordings, properties of neurons also as properties.csv, which 'striate similarity
-// --distributions' reads. The notes say what was left out.
+// --distributions' reads. The notes say what was left out. Nothing is in the folder before all is
+// written: half a recording would look like a whole one.
 func (a *Assembly) Write(ctx context.Context, dir string, o Import, step func(int)) (notes []string, err error) {
+	dir = filepath.Clean(dir)
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return nil, fmt.Errorf("make folder for %s: %w", dir, err)
+	}
+	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+		return nil, fault.Invalidf("%s is a file: a folder is needed", dir)
+	}
+	staged, err := os.MkdirTemp(filepath.Dir(dir), "."+filepath.Base(dir)+"-")
+	if err != nil {
+		return nil, fmt.Errorf("make folder for %s: %w", dir, err)
+	}
+	defer os.RemoveAll(staged)
+	if notes, err = a.write(ctx, staged, o, step); err != nil {
+		return nil, err
+	}
+	return notes, moveFiles(staged, dir)
+}
+
+// moveFiles moves all files below a folder to another one on the same disk, over what is there.
+func moveFiles(from, to string) error {
+	return filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		inside, err := filepath.Rel(from, path)
+		if err != nil {
+			return err
+		}
+		if target := filepath.Join(to, inside); !d.IsDir() {
+			return os.Rename(path, target)
+		} else if err := os.MkdirAll(target, 0o755); err != nil {
+			return fmt.Errorf("make folder %s: %w", target, err)
+		}
+		return nil
+	})
+}
+
+func (a *Assembly) write(ctx context.Context, dir string, o Import, step func(int)) (notes []string, err error) {
 	for _, dim := range a.Dims {
 		if filepath.Base(dim) != dim || !filepath.IsLocal(dim) {
 			return nil, fault.Invalidf("%s: a dimension called %q", a.path, dim)

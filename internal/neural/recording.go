@@ -65,7 +65,9 @@ func ReadResponses(file, names string) (*Recording, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", file, err)
 		}
-		r.Trials, r.Mean = []predictivity.Trials{t}, t.Mean()
+		if r.Mean = t.Mean(); t.Repeats > 1 { // a single trial has no ceiling
+			r.Trials = []predictivity.Trials{t}
+		}
 	} else if r.Mean, err = matrixOf(a); err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}

@@ -83,6 +83,7 @@ type SplitReport struct {
 	Name       string `json:"name,omitempty"` // the group that is held out
 	Train      int    `json:"train"`
 	Test       int    `json:"test"`
+	Rows       []int  `json:"test_rows"` // the stimuli that were tested, in the order of the recording, from 0
 	Components int    `json:"components,omitempty"`
 	Iterations []int  `json:"iterations,omitempty"`
 }
@@ -232,7 +233,11 @@ func newReport(res *predictivity.Result, splits *Splits, gram *predictivity.Gram
 	rep.Stimuli, rep.Units = gram.Dims()
 	for s, fit := range res.Splits {
 		rep.R = append(rep.R, jsonnum.Slice(fit.R))
-		d := SplitReport{Train: len(splits.List[s].Train), Test: len(splits.List[s].Test), Components: fit.Dual.Components, Iterations: fit.Dual.Iterations}
+		split := splits.List[s]
+		d := SplitReport{
+			Train: len(split.Train), Test: len(split.Test), Rows: split.Test,
+			Components: fit.Dual.Components, Iterations: fit.Dual.Iterations,
+		}
 		if splits.Names != nil {
 			d.Name = splits.Names[s]
 		}
