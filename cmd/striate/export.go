@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 
+	"github.com/alecthomas/kong"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/ml/model"
 
@@ -47,7 +48,7 @@ The file takes batches of any size, gives every named layer as an output and car
 }
 
 // Run builds the network, writes it as ONNX, compares the two and keeps the file.
-func (c *exportCmd) Run(ctx context.Context, g *globals) error {
+func (c *exportCmd) Run(ctx context.Context, g *globals, k *kong.Context) error {
 	if c.Checkpoint != "" && c.Init != "" { // kong's xor takes the empty default of --init for a value
 		return fault.Misusef("--checkpoint and --init can't be used together")
 	}
@@ -57,7 +58,7 @@ func (c *exportCmd) Run(ctx context.Context, g *globals) error {
 	if c.Network == "voneblock" {
 		return c.voneblock(g)
 	}
-	t, err := c.parameters()
+	t, err := c.parameters(given(k))
 	if err != nil {
 		return err
 	}
@@ -96,13 +97,22 @@ func (c *exportCmd) typed(m *onnx.Model) (*onnx.Model, float64, error) {
 }
 
 // parameters returns the network with its parameters.
-func (c *exportCmd) parameters() (*trained, error) {
-	if c.Checkpoint != "" {
-		return loadTrained(c.Flags, c.Checkpoint)
+func (c *exportCmd) parameters(given map[string]bool) (*trained, error) {
+	for flag, value := range map[string]int{"classes": c.Classes, "size": c.Size, "width": c.Width} {
+		if given[flag] && value < 1 { // 0 would mean the preset's
+			return nil, fault.Misusef("--%s %d: at least 1 is needed", flag, value)
+		}
 	}
 	d, err := c.Description()
 	if err != nil {
 		return nil, err
+	}
+	if c.Checkpoint != "" {
+		t, err := loadTrained(c.Flags, c.Checkpoint)
+		if err != nil {
+			return nil, err
+		}
+		return t, t.agrees(c.Checkpoint, d, given)
 	}
 	from := network.Random(c.Seed)
 	switch c.Init {

@@ -1,8 +1,12 @@
 package main
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/gomlx/gomlx/ml/model"
 
+	"striate/internal/fault"
 	"striate/train/network"
 	runfolder "striate/train/run"
 )
@@ -36,4 +40,32 @@ func loadTrained(flags network.Flags, path string) (*trained, error) {
 		t.classes = config.Data.Classes
 	}
 	return t, nil
+}
+
+// agrees refuses flags that say something else of the network than what was found at the path.
+func (t *trained) agrees(path string, asked network.Description, given map[string]bool) error {
+	base := func(d network.Description) string { return strings.TrimSuffix(d.Name, "+") }
+	have := t.network
+	conv := func(a, b network.Block) bool { return a.Conv == b.Conv }
+	norm := func(a, b network.Block) bool { return a.Norm == b.Norm }
+	for _, f := range []struct {
+		flag string
+		same bool
+	}{
+		{"network", base(asked) == base(have)},
+		{"classes", asked.Classes == have.Classes},
+		{"size", asked.Size == have.Size},
+		{"width", asked.Width == have.Width},
+		{"blocks", slices.Equal(asked.Blocks, have.Blocks)},
+		{"pool", asked.Pool == have.Pool},
+		{"v1", slices.EqualFunc(asked.V1, have.V1, conv)},
+		{"norm", slices.EqualFunc(asked.V1, have.V1, norm)},
+		{"dog", asked.DoG == have.DoG},
+	} {
+		if given[f.flag] && !f.same {
+			return fault.Misusef("--%s says something else than %s, which is %s with %d classes, size %d, width %d and blocks %v: leave the flag out",
+				f.flag, path, have.Name, have.Classes, have.Size, have.Width, have.Blocks)
+		}
+	}
+	return nil
 }

@@ -57,6 +57,15 @@ func TestTrainCommand(t *testing.T) {
 	code, _, stderr = striate(t, "train", "-q", "--backend", "go", "--mode", "finetune", "--checkpoint", out, "--data", data,
 		"--out", filepath.Join(t.TempDir(), "tuned"), "--epochs", "1", "--batch", "6")
 	require.Equal(t, 0, code, stderr)
+
+	// An export takes the network of the run, and does not pass over flags that say another.
+	export := []string{"export", "-q", "--no-verify", "--checkpoint", out, "--out", filepath.Join(t.TempDir(), "m.onnx")}
+	for _, flags := range [][]string{{"--network", "resnet50"}, {"--classes", "200"}, {"--width", "64"}, {"--blocks", "3,4,6,3"}, {"--norm", "divisive"}, {"--pool", "max"}} {
+		mustFail(t, 2, flags[0]+" says something else than", append(export, flags...)...)
+	}
+	mustFail(t, 2, "--classes 0: at least 1", append(export, "--classes", "0")...)
+	code, _, stderr = striate(t, append(export, "--network", "composite_a", "--classes", "2", "--width", "8", "--blocks", "1,1,1,1", "--size", "32", "--pool", "polar")...)
+	require.Equal(t, 0, code, stderr)
 }
 
 func TestTrainRefusals(t *testing.T) {
