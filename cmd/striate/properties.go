@@ -38,11 +38,11 @@ func (c *propertiesCmd) Run(g *globals) error {
 	if err != nil {
 		return err
 	}
-	warn(g, responses.Warnings...)
 	m, err := v1score.Measure(responses.Sets)
 	if err != nil {
-		return unmeasurable(err, c.Responses)
+		return unmeasurable(err, c.Responses, responses.NotFinite)
 	}
+	warn(g, responses.Warnings...)
 	if len(m.InField) == 1 {
 		warn(g, "one unit alone looks at the stimuli: its own responses set the scale of its firing rates")
 	}
@@ -54,13 +54,17 @@ func (c *propertiesCmd) Run(g *globals) error {
 	return writeJSON(summary+".json", report.NewPopulation(m, responses.Warnings, made), "")
 }
 
-// unmeasurable tells the user what a population that cannot be measured lacks.
-func unmeasurable(err error, what string) error {
+// unmeasurable tells the user what a population that cannot be measured lacks. notFinite are the
+// responses that may be why.
+func unmeasurable(err error, what string, notFinite []string) error {
 	switch {
 	case errors.Is(err, v1score.ErrNoField):
 		return fault.Invalidf("%s: %w", what, err)
 	case errors.Is(err, v1score.ErrSilent):
-		return fault.Invalidf("%s: among the units that look at the stimuli, %w (a NaN in the orientation set has the same effect)", what, err)
+		if len(notFinite) > 0 {
+			return fault.Invalidf("%s: among the units that look at the stimuli, %w; one NaN in the orientation set has this effect, and %s", what, err, strings.Join(notFinite, "; "))
+		}
+		return fault.Invalidf("%s: among the units that look at the stimuli, %w", what, err)
 	}
 	return err
 }

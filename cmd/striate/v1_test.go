@@ -157,6 +157,13 @@ func TestRefusedProperties(t *testing.T) {
 		require.NoError(t, npy.WriteFile(filepath.Join(dir, name+".npy"), []int{3, images}, make([]float32, 3*images)))
 	}
 	mustFail(t, 1, "no unit has its receptive field", "properties", "--responses", dir, "--out", out)
+	field, orientation := make([]float32, 3*3528), make([]float32, 3*1152)
+	field[(12*21+12)*8] = 1 // the first unit looks at the stimuli
+	require.NoError(t, npy.WriteFile(filepath.Join(dir, "receptive_field.npy"), []int{3, 3528}, field))
+	mustFail(t, 1, "no unit responds to the gratings more than to the blank", "properties", "--responses", dir, "--out", out)
+	orientation[0], orientation[1] = 1, float32(math.NaN())
+	require.NoError(t, npy.WriteFile(filepath.Join(dir, "orientation.npy"), []int{3, 1152}, orientation))
+	mustFail(t, 1, "orientation.npy holds 1 responses that are NaN or infinite", "properties", "--responses", dir, "--out", out)
 	require.NoFileExists(t, out)
 	mustFail(t, 1, "no such file", "similarity", "--properties", out, "--out", filepath.Join(dir, "s.json"))
 	mustFail(t, 2, "--resamples 0", "similarity", "--properties", out, "--out", "s.json", "--resamples", "0")

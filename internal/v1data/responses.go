@@ -27,6 +27,10 @@ type Responses struct {
 	v1score.Sets
 	Units    int
 	Warnings []string // what the user should know about them, a line each
+
+	// NotFinite names the arrays that hold NaN or infinite responses, and where. A NaN among the
+	// measured units' responses to the orientation set leaves no scale of firing rates.
+	NotFinite []string
 }
 
 // ReadResponses reads blank, receptive_field, orientation, spatial_frequency and size.npy (also
@@ -144,7 +148,8 @@ func warnNotFinite[T float32 | float64](r *Responses, path string, data []T, sti
 		}
 	}
 	if count > 0 {
-		r.warn("%s holds %d responses that are NaN or infinite, in %d units (the first is row %d); one of them among the measured units' responses to the orientation set leaves no scale of firing rates", path, count, units, first)
+		r.NotFinite = append(r.NotFinite, fmt.Sprintf("%s holds %d responses that are NaN or infinite, in %d units (the first is row %d)", path, count, units, first))
+		r.warn("%s", r.NotFinite[len(r.NotFinite)-1])
 	}
 }
 

@@ -5,6 +5,7 @@ package curves
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -326,6 +327,24 @@ func byPlace(units []Unit) [][]int {
 
 // warnings name what makes a curve doubtful.
 func warnings(layer *engine.Layer, degrees float64, t tuning.Tuning) []string {
+	return append(lost(layer, degrees, t), doubts(t)...)
+}
+
+// doubts name what of the summary the responses do not support.
+func doubts(t tuning.Tuning) []string {
+	silent := func(v []float64) bool { return len(v) == 0 || slices.Max(v) == 0 }
+	if len(t.F0) > 0 && slices.Max(t.F0) == slices.Min(t.F0) && silent(t.F1) {
+		return []string{fmt.Sprintf("the unit gives %.3g to every grating shown: the summary says nothing about it", t.F0[0])}
+	}
+	at := slices.IndexFunc(t.Summary, func(q tuning.Quantity) bool { return q.Name == "half_saturation" })
+	if at >= 0 && t.Summary[at].Value > slices.Max(t.X) {
+		return []string{"the response does not saturate at the contrasts shown: half_saturation and largest are extrapolated"}
+	}
+	return nil
+}
+
+// lost names the gratings that are too fine for the pixels of the network.
+func lost(layer *engine.Layer, degrees float64, t tuning.Tuning) []string {
 	height, width := layer.InputSize()
 	shown := []float64{t.Grating.SpatialFrequency}
 	if t.Curve == tuning.FrequencyCurve {
