@@ -55,6 +55,12 @@ func (c *exportCmd) Run(ctx context.Context, g *globals, k *kong.Context) error 
 	if c.UpTo != "" && c.Gradient != "" {
 		return fault.Misusef("--upto and --gradient exclude each other: a gradient ends at its layer")
 	}
+	if !(c.Degrees > 0 && c.Degrees <= 180) {
+		return fault.Misusef("--degrees %v: give more than 0, at most 180", c.Degrees)
+	}
+	if err := c.unused(given(k)); err != nil {
+		return err
+	}
 	if c.Network == "voneblock" {
 		return c.voneblock(g)
 	}
@@ -85,6 +91,20 @@ func (c *exportCmd) Run(ctx context.Context, g *globals, k *kong.Context) error 
 		}
 	}
 	return c.write(g, m)
+}
+
+// unused refuses flags that mean nothing for the network.
+func (c *exportCmd) unused(given map[string]bool) error {
+	foreign := []string{"image-size", "units", "parameters"}
+	if c.Network == "voneblock" {
+		foreign = []string{"classes", "size", "width", "blocks", "pool", "v1", "norm", "dropout", "dog"}
+	}
+	for _, flag := range foreign {
+		if given[flag] {
+			return fault.Misusef("--%s means nothing for network %s (see 'striate export --help')", flag, c.Network)
+		}
+	}
+	return nil
 }
 
 // typed converts the model to the type asked for and returns the tolerance of a comparison.

@@ -11,10 +11,10 @@ import (
 	"striate/internal/provenance"
 )
 
-// voneblockFlags are the flags of `export` that speak of the V1 front end alone.
+// voneblockFlags are the flags of `export` of the V1 front end; degrees are every network's.
 type voneblockFlags struct {
 	ImageSize  int     `help:"voneblock: pixels of the input." default:"224"`
-	Degrees    float64 `help:"voneblock: degrees of visual angle that the input spans." default:"8"`
+	Degrees    float64 `help:"Degrees of visual angle that the input spans." default:"8"`
 	Units      int     `help:"voneblock: number of units, half simple and half complex." default:"512"`
 	Parameters string  `help:"voneblock: JSON file with the units' parameters, instead of drawing them." type:"existingfile" placeholder:"FILE"`
 }

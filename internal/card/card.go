@@ -138,6 +138,12 @@ func ReadFile(path string) (c Card, found bool, err error) {
 	if err := strictjson.Decode(text, &c); err != nil {
 		return Card{}, true, fault.Invalidf("model card %s: %v", path, err)
 	}
+	var size struct {
+		List []int `json:"input_size"`
+	}
+	if json.Unmarshal(text, &size) == nil && len(size.List) > 2 { // which an array of two takes without a word
+		return Card{}, true, fault.Invalidf("model card %s: input_size must be height and width in pixels, not %v", path, size.List)
+	}
 	if err := c.check(); err != nil {
 		return Card{}, true, fmt.Errorf("model card %s: %w", path, err)
 	}

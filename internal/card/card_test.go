@@ -53,6 +53,9 @@ func TestSidecar(t *testing.T) {
 	require.NoError(t, os.WriteFile(path, []byte(`{"sizes":[64,64]}`), 0o600))
 	_, _, err = ReadFile(path)
 	require.ErrorContains(t, err, "sizes")
+	require.NoError(t, os.WriteFile(path, []byte(`{"input_size":[3,64,64]}`), 0o600))
+	_, _, err = ReadFile(path)
+	require.ErrorContains(t, err, "height and width in pixels, not [3 64 64]")
 }
 
 func TestOverride(t *testing.T) {
