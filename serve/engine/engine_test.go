@@ -56,6 +56,7 @@ func ramp(t testing.TB, batch any) *Model {
 	size := b.Node("Shape", "size", []string{out2})
 	b.Node("Gather", "images", []string{size, b.Constant(onnx.Int64Tensor("first", nil, []int64{0}))}) // a single number
 	b.Node("Sqrt", "unseeing", []string{three})
+	b.Output(b.Node("ReduceMean", "grand", []string{out2}, onnx.Attr("keepdims", 0)), onnx.Float32, onnx.Shape()) // stated to be one
 	b.Output(b.Node("Flatten", "flat", []string{mean}), onnx.Float32, onnx.Shape(batch, 3))
 	b.Metadata(card.Card{Network: "ramp", InputSize: [2]int{4, 5}, Mean: []float64{0}, Std: []float64{1.0 / 255}}.Encode())
 	graph, err := b.Model()
@@ -140,7 +141,7 @@ func TestNamesAreCheckedBeforeASessionIsMade(t *testing.T) {
 	_, _, err = collect(t, e, ramp(t, "N"), []string{"out1"}, Array{[]int{3, 5, 4}, make([]float32, 60)})
 	require.ErrorContains(t, err, "3×4×5")
 	require.Zero(t, e.Stats().Sessions, "none of these leaves a session")
-	for _, name := range []string{"size", "images"} {
+	for _, name := range []string{"size", "images", "grand"} {
 		_, _, err = collect(t, e, ramp(t, "N"), []string{"out1", name}, counting(1))
 		require.ErrorContains(t, err, "first axis")
 		require.ErrorContains(t, err, name)
@@ -378,7 +379,7 @@ func TestDescribeFindsShapes(t *testing.T) {
 		shapes[l.Name] = l.Shape
 	}
 	require.Equal(t, map[string][]int{"image": {3, 4, 5}, "twice": {3, 4, 5}, "out1": {3, 4, 5}, "less": {3, 4, 5}, "out2": {3, 4, 5},
-		"ids": {3, 4, 5}, "mean": {3, 1, 1}, "size": nil, "images": nil, "flat": {3}}, shapes)
+		"ids": {3, 4, 5}, "mean": {3, 1, 1}, "size": nil, "images": nil, "grand": nil, "flat": {3}}, shapes)
 }
 
 func TestFolder(t *testing.T) {

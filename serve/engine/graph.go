@@ -58,7 +58,7 @@ func prepare(data []byte, layers []string) (*prepared, error) {
 		replaceInput(g, inputs[0])
 	}
 	for i, out := range cut.Outputs() {
-		if out.Type == onnx.Float32 && out.Node != nil {
+		if out.Type == onnx.Float32 && out.Node != nil && len(out.Shape) > 0 {
 			p.outputs = append(p.outputs, out.Name)
 			continue
 		}

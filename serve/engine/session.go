@@ -145,15 +145,15 @@ func (s *session) trial(ctx context.Context, inShape []int) ([]ort.Shape, error)
 	}
 	defer input.Destroy() //nolint:errcheck
 	outputs := make([]ort.Value, len(s.layers))
-	err = s.invoke(ctx, []ort.Value{input}, outputs)
+	if err := s.invoke(ctx, []ort.Value{input}, outputs); err != nil {
+		return nil, err // what outputs hold then cannot be told from what they lack
+	}
 	var shapes []ort.Shape
 	for _, o := range outputs {
-		if o != nil {
-			shapes = append(shapes, o.GetShape())
-			o.Destroy() //nolint:errcheck
-		}
+		shapes = append(shapes, o.GetShape())
+		o.Destroy() //nolint:errcheck
 	}
-	return shapes, err
+	return shapes, nil
 }
 
 // trialBatch is the fixed batch of the graph, or 2, which tells a batch axis from one of size 1.
