@@ -334,6 +334,7 @@ func TestReadSplits(t *testing.T) {
 	for _, text := range []string{"", "{}", `[{"train":["a"]}]`, "[1]"} {
 		_, err := ReadSplits(write(t, dir, "s.json", text))
 		require.ErrorContains(t, err, "JSON list")
+		require.NotContains(t, err.Error(), "Go ")
 	}
 	_, err = ReadSplits(filepath.Join(dir, "none.json"))
 	require.Equal(t, fault.NotFound, fault.CodeOf(err))

@@ -11,6 +11,7 @@ import (
 
 	"striate/analysis/predictivity"
 	"striate/internal/fault"
+	"striate/internal/strictjson"
 )
 
 // maxSplitsBytes bounds a file of splits.
@@ -40,7 +41,7 @@ func ReadSplits(file string) (*Splits, error) {
 func parseSplits(data []byte) ([]predictivity.Split, error) {
 	var list []struct{ Train, Test []int }
 	if err := json.Unmarshal(data, &list); err != nil {
-		return nil, fault.Invalidf(`splits must be a JSON list of {"train": […], "test": […]}: %v`, err)
+		return nil, fault.Invalidf(`splits must be a JSON list of {"train": […], "test": […]}: %v`, strictjson.Plain(err))
 	}
 	out := make([]predictivity.Split, len(list))
 	for i, s := range list {

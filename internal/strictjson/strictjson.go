@@ -18,7 +18,7 @@ func Decode(text []byte, v any) error {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
 	if err := d.Decode(v); err != nil {
-		return plain(err)
+		return Plain(err)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return errors.New("there is more behind the end of the JSON value")
@@ -26,7 +26,8 @@ func Decode(text []byte, v any) error {
 	return nil
 }
 
-func plain(err error) error {
+// Plain says in JSON's words what an error of encoding/json says in Go's.
+func Plain(err error) error {
 	var kind *json.UnmarshalTypeError
 	var syntax *json.SyntaxError
 	switch {

@@ -15,6 +15,7 @@ import (
 	"striate/analysis/v1score"
 	"striate/internal/fault"
 	"striate/internal/jsonnum"
+	"striate/internal/strictjson"
 )
 
 // WriteProperties writes one line for each unit that passes an assay's threshold and each property:
@@ -169,7 +170,7 @@ func readJSONDistributions(path string, known []v1score.Distribution) (Samples, 
 		}
 	}
 	if err := json.Unmarshal(text, &file); err != nil {
-		return nil, fault.Invalidf("%s: %v", path, err)
+		return nil, fault.Invalidf("%s: %v", path, strictjson.Plain(err))
 	}
 	s := Samples{}
 	for i, p := range file.Properties {

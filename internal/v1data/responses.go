@@ -20,6 +20,7 @@ import (
 	"striate/internal/csvtext"
 	"striate/internal/fault"
 	"striate/internal/npy"
+	"striate/internal/strictjson"
 )
 
 // Responses is a population's responses to the stimulus sets, as read from a folder.
@@ -166,7 +167,7 @@ func readTextureOrder(dir string) ([]int, error) {
 	}
 	var order struct{ Type, Family, Sample []int }
 	if err := json.Unmarshal(text, &order); err != nil {
-		return nil, fault.Invalidf("%s: %v; it needs three lists type, family and sample", path, err)
+		return nil, fault.Invalidf("%s: %v; it needs three lists type, family and sample", path, strictjson.Plain(err))
 	}
 	n := stimulus.SetLen(stimulus.TextureSet)
 	if len(order.Type) != n || len(order.Family) != n || len(order.Sample) != n {

@@ -253,15 +253,16 @@ func TestRefusedDistributions(t *testing.T) {
 		return `{"properties": [{"assay": "Ringach2002", "property": "orientation_selective"` + rest + `}]}`
 	}
 	for text, part := range map[string]string{
-		`{`:                                       "d.json",
-		`{"properties": []}`:                      "no property",
-		entry(``):                                 "either values or counts",
-		entry(`, "counts": [1]`):                  "1 counts for the property's 2 bins",
-		entry(`, "counts": [1, -2]`):              "between 0 and",
-		entry(`, "counts": [1, 9e9]`):             "d.json",
-		entry(`, "counts": [1, 5000000]`):         "between 0 and",
-		entry(`, "counts": [3, 3], "neurons": 5`): "5 neurons, but 6 are counted",
-		entry(`, "values": [null]`):               "no neuron has a value",
+		`{`:                               "d.json",
+		`[]`:                              "d.json: an object is needed, not a list",
+		`{"properties": []}`:              "no property",
+		entry(``):                         "either values or counts",
+		entry(`, "counts": [1]`):          "1 counts for the property's 2 bins",
+		entry(`, "counts": [1, -2]`):      "between 0 and",
+		entry(`, "counts": [1, 9e9]`):     "d.json",
+		entry(`, "counts": [1, 5000000]`): "between 0 and",
+		entry(`, "counts": [3, 3], "neurons": 5`):                                                              "5 neurons, but 6 are counted",
+		entry(`, "values": [null]`):                                                                            "no neuron has a value",
 		`{"properties": [{"assay": "Ringach2002", "property": "x", "values": [1]}]}`:                           `no property "x"`,
 		entry(`, "values": [1]}, {"assay": "Ringach2002", "property": "orientation_selective", "values": [0]`): "twice",
 	} {
