@@ -59,3 +59,11 @@ func hasGPU() bool {
 func onAccelerator(b compute.Backend) bool {
 	return strings.HasPrefix(strings.ToLower(b.Name()), "xla")
 }
+
+// closeBackend frees what the backend holds. The client of a GPU is left to the end of the program:
+// XLA's programs are freed when the garbage collector finds them, and must find it alive.
+func (s *session) closeBackend() {
+	if !onAccelerator(s.backend) {
+		s.backend.Finalize()
+	}
+}

@@ -57,7 +57,7 @@ func measureIn(ctx context.Context, c *run.Config, o Options, seconds float64) (
 	if s.backend, err = newBackend(o, c); err != nil {
 		return nil, err
 	}
-	defer s.backend.Finalize()
+	defer s.closeBackend()
 	if err := c.Network.Init(s.store, network.Random(c.Seed), dtypes.Float32); err != nil {
 		return nil, err
 	}

@@ -42,7 +42,7 @@ func trainIn(ctx context.Context, c *run.Config, o Options) (*run.Summary, error
 	if err := s.openStore(); err != nil {
 		return nil, err
 	}
-	defer s.backend.Finalize()
+	defer s.closeBackend()
 	if s.metrics, err = o.Folder.OpenMetrics(s.at.CSV); err != nil {
 		return nil, err
 	}

@@ -53,7 +53,7 @@ func validateIn(ctx context.Context, c *run.Config, o Options) (*run.Row, error)
 	if s.backend, err = newBackend(o, c); err != nil {
 		return nil, err
 	}
-	defer s.backend.Finalize()
+	defer s.closeBackend()
 	c.Provenance = provenance.Record{Version: provenance.Version(), Device: s.backend.Description(), Runtime: s.backend.Name()}
 	if err := s.newTrainer(); err != nil {
 		return nil, fmt.Errorf("set up validation: %w", err)

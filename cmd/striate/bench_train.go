@@ -83,9 +83,9 @@ func (c *benchTrainCmd) Run(ctx context.Context, g *globals) error {
 	return table.Flush()
 }
 
-// paper returns the name of a network that is measured at the paper's size, else nothing.
+// paper returns the name of a network that is measured as PyTorch was, else nothing.
 func (c *benchTrainCmd) paper(name string) string {
-	if c.Width == 64 && slices.Equal(c.Blocks, []int{3, 4, 6, 3}) && c.Adversarial == "none" {
+	if c.Width == 64 && slices.Equal(c.Blocks, []int{3, 4, 6, 3}) && c.Adversarial == "none" && c.Precision == "float32" && c.Data == "" {
 		return name
 	}
 	return ""

@@ -97,6 +97,9 @@ func (l *lowering) writeConv(n, conv *recorder.Node, weights []string) (*value, 
 			return nil, l.unsupported(conv, "a negative padding at the start is not written")
 		}
 		if p := pads[rank+axis]; p < 0 { // the end of the input is not used: cut it off
+			if from[2+axis]+p <= 0 {
+				return nil, l.unsupported(conv, "a convolution of nothing but padding is not written")
+			}
 			pads[rank+axis] = 0
 			ends, axes = append(ends, from[2+axis]+p), append(axes, 2+axis)
 		}
@@ -179,6 +182,11 @@ func (l *lowering) convTranspose(n *recorder.Node, a recorder.Conv) (*value, err
 		outerStep: dilations, innerStep: strides, pad: pads[:rank],
 	}); v != nil || err != nil {
 		return v, err
+	}
+	for i, e := range extra {
+		if e >= strides[i] {
+			return nil, l.unsupported(n, "a padding at the end as wide as the step is not written")
+		}
 	}
 	kernel, err := l.turned(n, a)
 	if err != nil {

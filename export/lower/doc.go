@@ -5,6 +5,6 @@
 // long as ONNX's own broadcasting says the same. Some combinations become the node that a person
 // would have written: a maximum with zero is a Relu, a spatial mean a GlobalAveragePool, an affine
 // map per channel (batch normalisation, a bias) behind a convolution is part of its weights, a
-// convolution over a dilated input is a ConvTranspose, the gradient of max-pooling a
-// ScatterElements. Every tensor is named after the parameter that made it.
+// convolution over a dilated input is a ConvTranspose, a convolution with a fed kernel at few positions
+// (the gradient of a kernel) a Gemm for the whole batch, the gradient of max-pooling a ScatterElements. Every tensor is named after the parameter that made it.
 package lower

@@ -7,10 +7,11 @@ import (
 
 // A convolution at few positions is, for each image, a matrix product with few columns, which leaves
 // a processor waiting for the kernel. This file writes such convolutions as one product for the whole
-// batch. Gradients of kernels are of that kind: their positions are those of the kernel, and what is
-// the batch in them is the channels of the input.
+// batch. Gradients of kernels are of that kind: their positions are those of the kernel, their elements
+// those of the output, and what is the batch in them is the channels of the input.
 
-// fewPositions is up to how many positions one product for the batch is faster than one an image.
+// fewPositions is up to how many positions one product for the batch was faster than one an image, in
+// training steps of resnet50. It is so, too, for any convolution with fewer positions than elements.
 const fewPositions = 16
 
 // windows are the places of a tensor that a convolution sees. Along every spatial axis, element inner
@@ -51,7 +52,8 @@ func (w windows) position(outer, inner int) (int, bool) {
 }
 
 // selection is the matrix of zeros and ones, positions × (windows, elements), that makes windows of
-// positions; with transposed it is the one that adds windows up at their positions.
+// positions; with transposed it is the one that adds windows up at their positions. A product with it
+// spreads a value that is not finite, as NaN, over all positions of its image and channel.
 func (w windows) selection(transposed bool) *tensor {
 	rows, outers, inners := product(w.in), product(w.outer), product(w.inner)
 	m := make([]float32, rows*outers*inners)
@@ -125,7 +127,7 @@ func (l *lowering) views(x string, first, second, outs int, w windows) string {
 	switch {
 	case w.whole():
 		return l.reshape(nil, x, from, matrix)
-	case 2*positions <= outs: // cheap beside the product itself
+	case 2*positions <= outs: // at most half of the work of the product itself
 		flat := l.reshape(nil, x, from, []int{first * second, positions})
 		seen := l.step("MatMul", []string{flat, l.constant(nil, w.selection(false))})
 		v := &value{name: l.reshape(nil, seen, nil, []int{first, second, outers, inners}), dims: []int{first, second, outers, inners}}

@@ -10,8 +10,14 @@ import (
 // For calls fn with consecutive ranges [lo, hi) of at most step that cover 0…n-1, on as many
 // goroutines as processors, and returns when all are done. A panic in fn is raised again in the
 // caller's goroutine.
-func For(n, step int, fn func(lo, hi int)) {
-	workers := min(runtime.GOMAXPROCS(0), (n+step-1)/step)
+func For(n, step int, fn func(lo, hi int)) { ForOn(0, n, step, fn) }
+
+// ForOn is For on at most so many goroutines; 0 is as many as processors.
+func ForOn(workers, n, step int, fn func(lo, hi int)) {
+	if workers == 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	workers = min(workers, (n+step-1)/step)
 	if workers <= 1 {
 		for lo := 0; lo < n; lo += step {
 			fn(lo, min(lo+step, n))

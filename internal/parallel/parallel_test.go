@@ -1,6 +1,8 @@
 package parallel
 
 import (
+	"runtime"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -20,6 +22,16 @@ func TestForCoversEachOnce(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestForOnBoundsWorkers(t *testing.T) {
+	var running, most atomic.Int32
+	ForOn(1, 100, 1, func(int, int) {
+		most.Store(max(most.Load(), running.Add(1)))
+		runtime.Gosched()
+		running.Add(-1)
+	})
+	require.EqualValues(t, 1, most.Load())
 }
 
 func TestForRaisesPanics(t *testing.T) {

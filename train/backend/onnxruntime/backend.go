@@ -31,9 +31,9 @@ type Backend struct {
 	profile string
 	library ortlib.Library
 	pool    pool
-	ended   bool
 
 	mu       sync.Mutex
+	ended    bool
 	compiled map[*executable]bool // those not finalized
 }
 
@@ -116,17 +116,40 @@ func (b *Backend) NewSharedBuffer(_ compute.DeviceNum, shape shapes.Shape) (comp
 	return buffer, buffer.flat, nil
 }
 
-// Finalize frees the graphs and the memory kept for reuse.
+// Finalize frees the graphs, each as soon as it does not run, and the memory kept for reuse.
 func (b *Backend) Finalize() {
-	b.ended = true
-	b.pool.clear()
 	b.mu.Lock()
+	b.ended = true
 	left := slices.Collect(maps.Keys(b.compiled))
 	b.mu.Unlock()
 	for _, e := range left {
 		e.Finalize()
 	}
+	b.pool.close()
 }
 
 // IsFinalized tells whether Finalize was called.
-func (b *Backend) IsFinalized() bool { return b.ended }
+func (b *Backend) IsFinalized() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.ended
+}
+
+// keep remembers a graph, to free it with the backend. It frees it at once if that has ended.
+func (b *Backend) keep(e *executable) error {
+	b.mu.Lock()
+	ended := b.ended
+	b.compiled[e] = true
+	b.mu.Unlock()
+	if ended {
+		e.Finalize()
+		return fmt.Errorf("compiling graph %s: the backend was finalized", e.tape.Name)
+	}
+	return nil
+}
+
+func (b *Backend) forget(e *executable) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.compiled, e)
+}

@@ -69,8 +69,9 @@ func (b *buffer) check() error {
 // pool keeps the memory of finalized buffers: a training step gives away its parameters and takes as
 // much for the new ones.
 type pool struct {
-	mu   sync.Mutex
-	free map[key][]any
+	mu     sync.Mutex
+	free   map[key][]any
+	closed bool // keeps nothing any more
 }
 
 // key is what memory must have in common to be reused.
@@ -96,7 +97,7 @@ func (p *pool) get(b *Backend, shape shapes.Shape) *buffer {
 func (p *pool) put(b *buffer) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if b.flat == nil || b.backend.ended {
+	if b.flat == nil || p.closed {
 		b.flat = nil
 		return
 	}
@@ -111,8 +112,9 @@ func (p *pool) put(b *buffer) {
 	b.flat = nil
 }
 
-func (p *pool) clear() {
+// close frees the memory.
+func (p *pool) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.free = nil
+	p.free, p.closed = nil, true
 }

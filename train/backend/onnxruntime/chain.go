@@ -16,16 +16,16 @@ type chain struct {
 	scalars []*recorder.Node
 	steps   []instruction // step i makes operand len(reads)+i
 	results []result
-	scratch int // pieces that hold what is not a result
+	slots   int // of scratch, each for a piece of what is not a result
 }
 
 // instruction makes r = a ∘ b, r = a ∘ s or, for sums and differences, r = a ∘ s·b, for tensors a, b
 // and a scalar s.
 type instruction struct {
-	op    operation
-	a, b  int // operands; b is -1 where there is none
-	s     int // scalar; -1 where there is none
-	piece int // of scratch; -1 for a result
+	op   operation
+	a, b int // operands; b is -1 where there is none
+	s    int // scalar; -1 where there is none
+	slot int // of scratch; -1 for a result
 }
 
 type operation int
@@ -105,7 +105,7 @@ func scaled(n *recorder.Node) bool {
 
 // write appends the instruction for a node.
 func (w *chainWriter) write(n *recorder.Node) {
-	i := instruction{op: map[compute.OpType]operation{compute.OpTypeAdd: add, compute.OpTypeSub: sub, compute.OpTypeMul: mul}[n.Op], b: -1, s: -1, piece: -1}
+	i := instruction{op: map[compute.OpType]operation{compute.OpTypeAdd: add, compute.OpTypeSub: sub, compute.OpTypeMul: mul}[n.Op], b: -1, s: -1, slot: -1}
 	left, right := n.Inputs[0], n.Inputs[1]
 	_, swap := scalar(left)
 	if swap = swap || w.merged[left]; swap {
@@ -139,7 +139,7 @@ func (w *chainWriter) scalar(n *recorder.Node) int {
 	return len(w.scalars) - 1
 }
 
-// allocate finds the memory of each step: that of a result, or a piece of scratch.
+// allocate finds the memory of each step: that of a result, or a slot of scratch.
 func (w *chainWriter) allocate() {
 	last := make([]int, len(w.reads)+len(w.steps)) // the last step that reads an operand
 	for i, step := range w.steps {
@@ -166,14 +166,14 @@ func (w *chainWriter) allocate() {
 		operand := len(w.reads) + i
 		if !slices.ContainsFunc(w.results, func(r result) bool { return r.operand == operand }) {
 			if len(free) == 0 {
-				free = append(free, w.scratch)
-				w.scratch++
+				free = append(free, w.slots)
+				w.slots++
 			}
-			w.steps[i].piece, free = free[len(free)-1], free[:len(free)-1]
+			w.steps[i].slot, free = free[len(free)-1], free[:len(free)-1]
 		}
 		for k := range i + 1 { // what nothing reads later
-			if piece := w.steps[k].piece; piece >= 0 && last[len(w.reads)+k] == i {
-				free = append(free, piece)
+			if slot := w.steps[k].slot; slot >= 0 && last[len(w.reads)+k] == i {
+				free = append(free, slot)
 			}
 		}
 	}
@@ -192,7 +192,7 @@ type bound struct {
 // run computes elements lo to hi.
 func (c *bound) run(lo, hi int) {
 	views := make([][]float32, len(c.operands))
-	scratch := make([]float32, c.scratch*piece)
+	scratch := make([]float32, c.slots*piece)
 	for ; lo < hi; lo += piece {
 		end := min(lo+piece, hi)
 		for i, o := range c.operands {
@@ -202,8 +202,8 @@ func (c *bound) run(lo, hi int) {
 		}
 		for i, step := range c.steps {
 			r := len(c.reads) + i
-			if step.piece >= 0 {
-				views[r] = scratch[step.piece*piece:][:end-lo]
+			if step.slot >= 0 {
+				views[r] = scratch[step.slot*piece:][:end-lo]
 			}
 			step.run(views, c.scalars, views[r])
 		}

@@ -3,11 +3,10 @@ package onnxruntime
 import (
 	"fmt"
 	"runtime"
-	"slices"
+	"sync"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
-	"github.com/gomlx/compute/gobackend"
 	"github.com/gomlx/compute/shapes"
 	ort "github.com/yalue/onnxruntime_go"
 
@@ -16,15 +15,19 @@ import (
 	"striate/export/recorder"
 )
 
-// executable is a graph ready to run.
+// executable is a graph ready to run: a session of ONNX Runtime and the tail after it.
 type executable struct {
 	backend *Backend
-	session *ort.DynamicAdvancedSession
 	tape    *recorder.Tape
-	fed     []int            // the parameters that the session reads
-	made    []*recorder.Node // what the session computes, and in which shape
-	shapes  []ort.Shape
-	tail    *tail
+	tail    tail
+
+	mu       sync.RWMutex // held for writing to end the session
+	session  *ort.DynamicAdvancedSession
+	fed      []int            // the parameters that the session reads
+	computed []*recorder.Node // by the session, and in which shape
+	shapes   []ort.Shape
+
+	parameter, output map[*recorder.Node]int // places in tape.Parameters and computed
 }
 
 var _ compute.Executable = (*executable)(nil)
@@ -44,8 +47,7 @@ func (b *Backend) compile(t *recorder.Tape) (compute.Executable, error) {
 	if initializes(t) {
 		return &initialization{b, t}, nil
 	}
-	e := &executable{backend: b, tape: t, tail: findTail(t)}
-	e.share()
+	e := newExecutable(b, t)
 	model, inputs, outputs, err := e.write()
 	if err != nil {
 		return nil, err
@@ -71,53 +73,29 @@ func (b *Backend) compile(t *recorder.Tape) (compute.Executable, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ONNX Runtime refuses graph %s: %w", t.Name, err)
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.compiled[e] = true
+	if err := b.keep(e); err != nil {
+		return nil, err
+	}
 	return e, nil
 }
 
-// share leaves the tail of the graph to the chains, and to the session what they and the caller need.
-// A graph that is nothing but tail is the session's, which must have something to compute.
-func (e *executable) share() {
-	used := map[*recorder.Node]bool{}
-	var use func(n *recorder.Node)
-	use = func(n *recorder.Node) {
-		if !used[n] {
-			used[n] = true
-			for _, in := range n.Inputs {
-				use(in)
-			}
-		}
+// newExecutable shares a tape between session and tail.
+func newExecutable(b *Backend, t *recorder.Tape) *executable {
+	e := &executable{backend: b, tape: t, tail: findTail(t), parameter: map[*recorder.Node]int{}, output: map[*recorder.Node]int{}}
+	e.computed = e.tail.sessionNodes(t)
+	for i, n := range e.computed {
+		e.output[n] = i
 	}
-	for _, n := range e.tape.Outputs {
-		if !e.tail.made[n] {
-			e.made = append(e.made, n)
-		}
+	for i, p := range t.Parameters {
+		e.parameter[p] = i
 	}
-	for _, n := range e.tail.needed {
-		if !slices.Contains(e.made, n) {
-			e.made = append(e.made, n)
-		}
-	}
-	for _, n := range e.made {
-		use(n)
-	}
-	for i, p := range e.tape.Parameters {
-		if used[p] {
+	e.fed = parametersOf(t, e.computed)
+	if len(e.fed) == 0 { // the library's binding takes no session without inputs
+		for i := range t.Parameters {
 			e.fed = append(e.fed, i)
 		}
 	}
-	switch {
-	case len(e.fed) > 0:
-	case len(e.tail.chains) > 0:
-		e.tail, e.made = &tail{}, nil
-		e.share()
-	default: // the library's binding takes no session without inputs
-		for i := range e.tape.Parameters {
-			e.fed = append(e.fed, i)
-		}
-	}
+	return e
 }
 
 // write lowers the session's share, with the parameters that it reads fed.
@@ -129,7 +107,7 @@ func (e *executable) write() (m *onnx.Model, inputs, outputs []string, err error
 		inputs = append(inputs, name)
 	}
 	options := lower.Options{AnyShape: true, Input: func(p *recorder.Node) (string, bool) { name, fed := names[p]; return name, fed }}
-	for i, n := range e.made {
+	for i, n := range e.computed {
 		options.Outputs = append(options.Outputs, lower.Output{Name: fmt.Sprintf("out%d", i), Node: n})
 	}
 	m, err = lower.Model(e.tape.Name, e.tape, options)
@@ -147,10 +125,11 @@ func (e *executable) write() (m *onnx.Model, inputs, outputs []string, err error
 	return m, inputs, outputs, nil
 }
 
+// Finalize frees the session as soon as it does not run.
 func (e *executable) Finalize() {
-	e.backend.mu.Lock()
-	defer e.backend.mu.Unlock()
-	delete(e.backend.compiled, e)
+	e.backend.forget(e)
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	if e.session != nil {
 		e.session.Destroy() //nolint:errcheck // freeing memory
 		e.session = nil
@@ -163,9 +142,32 @@ func (e *executable) Outputs() []shapes.Shape { return e.tape.OutputShapes() }
 
 // Execute runs the graph. Memory of donated inputs is reused, by results where the graph allows it.
 func (e *executable) Execute(inputs []compute.Buffer, donate []bool, _ compute.DeviceNum) ([]compute.Buffer, error) {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
 	if e.session == nil {
 		return nil, fmt.Errorf("graph %s was finalized", e.tape.Name)
 	}
+	own, err := e.own(inputs)
+	if err != nil {
+		return nil, err
+	}
+	x := &execution{executable: e, inputs: own, donated: make([]bool, len(own))}
+	copy(x.donated, donate)
+	fed := map[*buffer]bool{} // and whether it is donated
+	for i, b := range own {
+		if donated, twice := fed[b]; twice && (donated || x.donated[i]) {
+			return nil, fmt.Errorf("input %d of graph %s is fed twice, and donated", i, e.tape.Name)
+		}
+		fed[b] = x.donated[i]
+	}
+	if x.computed, err = e.runSession(own); err != nil {
+		return nil, err
+	}
+	return x.finish(), nil
+}
+
+// own checks that the inputs are buffers of this backend, of the right shapes.
+func (e *executable) own(inputs []compute.Buffer) ([]*buffer, error) {
 	if len(inputs) != len(e.tape.Parameters) {
 		return nil, fmt.Errorf("graph %s takes %d inputs, got %d", e.tape.Name, len(e.tape.Parameters), len(inputs))
 	}
@@ -177,79 +179,36 @@ func (e *executable) Execute(inputs []compute.Buffer, donate []bool, _ compute.D
 		}
 		own[i] = b
 	}
-	made, err := e.runSession(own)
-	if err != nil {
-		return nil, err
-	}
-	x := &execution{executable: e, inputs: own, donated: make([]bool, len(own)), made: made}
-	copy(x.donated, donate)
-	return x.finish(), nil
+	return own, nil
 }
 
 // runSession computes the session's share.
-func (e *executable) runSession(inputs []*buffer) ([]*buffer, error) {
+func (e *executable) runSession(inputs []*buffer) (computed []*buffer, err error) {
 	var call call
 	defer call.end()
+	defer func() {
+		if err != nil {
+			for _, b := range computed {
+				e.backend.pool.put(b)
+			}
+		}
+	}()
 	for _, i := range e.fed {
 		if err := call.add(&call.in, inputs[i], dims(inputs[i].shape)); err != nil {
 			return nil, fmt.Errorf("input %s: %w", e.tape.Parameters[i].Name, err)
 		}
 	}
-	made := make([]*buffer, len(e.made))
-	for i, n := range e.made {
-		made[i] = e.backend.pool.get(e.backend, n.Shape)
-		if err := call.add(&call.out, made[i], e.shapes[i]); err != nil {
-			return nil, fmt.Errorf("output %s: %w", n, err)
+	for i, n := range e.computed {
+		b := e.backend.pool.get(e.backend, n.Shape)
+		computed = append(computed, b)
+		if err := call.add(&call.out, b, e.shapes[i]); err != nil {
+			return computed, fmt.Errorf("output %s: %w", n, err)
 		}
 	}
 	if err := e.session.Run(call.in, call.out); err != nil {
-		return nil, fmt.Errorf("running graph %s in ONNX Runtime: %w", e.tape.Name, err)
+		return computed, fmt.Errorf("running graph %s in ONNX Runtime: %w", e.tape.Name, err)
 	}
-	return made, nil
-}
-
-// initializes tells whether a tape only makes values of variables: it reads nothing, or draws random
-// numbers, which ONNX has no reproducible operation for.
-func initializes(t *recorder.Tape) bool {
-	if len(t.Parameters) == 0 {
-		return true
-	}
-	random := false
-	for _, n := range t.Nodes {
-		switch n.Op {
-		case compute.OpTypeRNGBitGenerator:
-			random = true
-		case compute.OpTypeConvGeneral, compute.OpTypeDotGeneral:
-			return false
-		}
-	}
-	return random
-}
-
-// initialization is such a tape, run by GoMLX's Go backend.
-type initialization struct {
-	backend *Backend
-	tape    *recorder.Tape
-}
-
-func (*initialization) Finalize() {}
-
-func (x *initialization) Inputs() ([]string, []shapes.Shape) { return x.tape.Inputs() }
-
-func (x *initialization) Outputs() []shapes.Shape { return x.tape.OutputShapes() }
-
-func (x *initialization) Execute(inputs []compute.Buffer, _ []bool, _ compute.DeviceNum) ([]compute.Buffer, error) {
-	flats, err := recorder.Evaluate(gobackend.GetBackend(), x.tape.Outputs, func(p *recorder.Node) (any, error) {
-		return inputs[slices.Index(x.tape.Parameters, p)].Data()
-	})
-	if err != nil {
-		return nil, err
-	}
-	results := make([]compute.Buffer, len(flats))
-	for i, flat := range flats {
-		results[i] = &buffer{x.backend, x.tape.Outputs[i].Shape.Clone(), flat}
-	}
-	return results, nil
+	return computed, nil
 }
 
 // call holds the tensors of one run, whose memory must not move or go until it ends.

@@ -1,8 +1,6 @@
 package onnxruntime
 
 import (
-	"slices"
-
 	"github.com/gomlx/compute"
 
 	"striate/export/recorder"
@@ -12,10 +10,10 @@ import (
 // execution is one run of a graph whose session has done its share.
 type execution struct {
 	*executable
-	inputs  []*buffer
-	donated []bool // whether the memory of an input is there to be taken
-	made    []*buffer
-	results map[*recorder.Node]*buffer // of the chains
+	inputs   []*buffer
+	donated  []bool                     // whether the memory of an input is there to be taken
+	computed []*buffer                  // by the session
+	results  map[*recorder.Node]*buffer // of the chains
 }
 
 // finish runs the chains, returns the results and puts back the memory that nobody needs any more.
@@ -23,18 +21,18 @@ func (x *execution) finish() []compute.Buffer {
 	x.runChains()
 	buffers := make([]compute.Buffer, len(x.tape.Outputs))
 	returned := map[*buffer]bool{}
-	next := 0 // outputs come first, in their order, among what the session makes
+	next := 0 // outputs come first, in their order, among what the session computes
 	for i, n := range x.tape.Outputs {
 		b := x.results[n]
 		if b == nil {
-			b, next = x.made[next], next+1
+			b, next = x.computed[next], next+1
 		}
 		if returned[b] { // a tensor that is two outputs is two buffers
 			b = x.clone(b)
 		}
 		returned[b], buffers[i] = true, b
 	}
-	for _, b := range x.made {
+	for _, b := range x.computed {
 		if !returned[b] {
 			x.backend.pool.put(b)
 		}
@@ -68,7 +66,7 @@ func (x *execution) runChains() {
 			jobs = append(jobs, job{b, lo, min(lo+most, c.size)})
 		}
 	}
-	parallel.For(len(jobs), 1, func(lo, hi int) {
+	parallel.ForOn(x.backend.threads, len(jobs), 1, func(lo, hi int) {
 		for _, j := range jobs[lo:hi] {
 			j.bound.run(j.lo, j.hi)
 		}
@@ -93,16 +91,16 @@ func (x *execution) bind(c *chain) *bound {
 
 // tensor is the value of a node that a chain reads.
 func (x *execution) tensor(n *recorder.Node) []float32 {
-	if i := slices.Index(x.executable.made, n); i >= 0 {
-		return x.made[i].flat.([]float32)
+	if i, ok := x.output[n]; ok {
+		return x.computed[i].flat.([]float32)
 	}
-	return x.inputs[slices.Index(x.tape.Parameters, n)].flat.([]float32)
+	return x.inputs[x.parameter[n]].flat.([]float32)
 }
 
 // take returns memory for a result: that of a donated input which nothing reads later, or other.
 func (x *execution) take(c *chain, r result) *buffer {
 	for _, k := range r.over {
-		i := slices.Index(x.tape.Parameters, c.reads[k])
+		i := x.parameter[c.reads[k]]
 		if !x.donated[i] {
 			continue
 		}

@@ -15,16 +15,16 @@ import (
 // caller donates the memory.
 type tail struct {
 	chains []*chain
+	nodes  map[*recorder.Node]bool
 	// needed are the nodes that the chains read and ONNX Runtime computes.
 	needed []*recorder.Node
-	made   map[*recorder.Node]bool
 }
 
-// findTail returns the tail of a tape; it has no chains where there is nothing to gain.
-func findTail(t *recorder.Tape) *tail {
-	x := &tail{made: tailNodes(t)}
+// findTail returns the tail of a tape; it is empty if there is none, or nothing before it.
+func findTail(t *recorder.Tape) tail {
+	x := tail{nodes: tailNodes(t)}
 	needed := map[*recorder.Node]bool{}
-	for _, nodes := range connected(t, x.made) {
+	for _, nodes := range connected(t, x.nodes) {
 		c, reads := newChain(t, nodes)
 		x.chains = append(x.chains, c)
 		for _, n := range reads {
@@ -34,7 +34,51 @@ func findTail(t *recorder.Tape) *tail {
 			}
 		}
 	}
+	if len(parametersOf(t, x.sessionNodes(t))) == 0 {
+		return tail{}
+	}
 	return x
+}
+
+// sessionNodes are what is left to the session: the outputs that are no part of the tail, in their
+// order, and what the chains need besides.
+func (x tail) sessionNodes(t *recorder.Tape) []*recorder.Node {
+	var nodes []*recorder.Node
+	for _, n := range t.Outputs {
+		if !x.nodes[n] {
+			nodes = append(nodes, n)
+		}
+	}
+	for _, n := range x.needed {
+		if !slices.Contains(nodes, n) {
+			nodes = append(nodes, n)
+		}
+	}
+	return nodes
+}
+
+// parametersOf are the places of the parameters that nodes depend on.
+func parametersOf(t *recorder.Tape, nodes []*recorder.Node) []int {
+	used := map[*recorder.Node]bool{}
+	var use func(n *recorder.Node)
+	use = func(n *recorder.Node) {
+		if !used[n] {
+			used[n] = true
+			for _, in := range n.Inputs {
+				use(in)
+			}
+		}
+	}
+	for _, n := range nodes {
+		use(n)
+	}
+	var places []int
+	for i, p := range t.Parameters {
+		if used[p] {
+			places = append(places, i)
+		}
+	}
+	return places
 }
 
 // tailNodes are the nodes that only outputs and other such nodes depend on.

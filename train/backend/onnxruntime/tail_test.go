@@ -2,9 +2,13 @@ package onnxruntime_test
 
 import (
 	"fmt"
+	"math"
+	"sync"
 	"testing"
 
 	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/stretchr/testify/require"
@@ -23,6 +27,11 @@ type term struct {
 var operations = []func(x, y *graph.Node) *graph.Node{graph.Add, graph.Sub, graph.Mul, graph.Add, graph.Sub, graph.Mul,
 	func(x, y *graph.Node) *graph.Node { return graph.Max(x, y) },
 	func(x, y *graph.Node) *graph.Node { return graph.Add(x, graph.ReduceAllMax(y)) },
+	func(x, y *graph.Node) *graph.Node { return graph.Add(x, graph.MulScalar(y, 0.75)) },
+	func(x, y *graph.Node) *graph.Node { return graph.Sub(x, graph.MulScalar(y, 0.75)) },
+	func(x, y *graph.Node) *graph.Node { // a scalar whose broadcast is written
+		return graph.Sub(graph.BroadcastToDims(graph.ReduceAllMax(y), x.Shape().Dimensions...), x)
+	},
 }
 
 // Whatever a graph ends in, its results are those of the Go backend, to the bit: the same operations
@@ -44,7 +53,10 @@ func TestEndsOfGraphsEqualTheGoBackend(t *testing.T) {
 			all := append(append([]*graph.Node(nil), in...), graph.Scalar(in[0].Graph(), in[0].DType(), constant))
 			for _, e := range terms {
 				x := operations[e.op](all[e.left], all[e.right])
-				all = append(all, graph.Add(x, graph.ZerosLike(in[0]))) // a tensor, even if both operands are scalars
+				if x.IsScalar() {
+					x = graph.Add(x, in[0])
+				}
+				all = append(all, x)
 			}
 			out := make([]*graph.Node, len(asked))
 			for i, a := range asked {
@@ -84,40 +96,112 @@ func fed(i, size int) []float32 {
 	return data
 }
 
-// evaluate runs fn on tensors and scalars and returns the results, and what the tensors hold then if
-// they were not given away.
+// evaluate runs fn on tensors and scalars, twice, since the second run gets the memory of the first
+// one's results, and returns the results, and what the tensors hold then if they were not given away.
 func evaluate(r *rapid.T, b compute.Backend, fn func([]*graph.Node) []*graph.Node, size, tensorsFed, scalarsFed int, given []bool) (results, kept [][]float32) {
 	exec, err := graph.NewExec(b, fn)
 	require.NoError(r, err)
 	defer exec.Finalize()
-	var args []any
-	inputs := make([]*tensors.Tensor, tensorsFed)
-	for i := range inputs {
-		inputs[i] = tensors.FromFlatDataAndDimensions(fed(i, size), size)
-		if !given[i] {
-			args = append(args, inputs[i])
-			continue
-		}
-		donated, err := graph.DonateTensorBuffer(inputs[i], b, 0)
-		require.NoError(r, err)
-		args = append(args, donated)
-	}
-	for i := range scalarsFed {
-		args = append(args, fed(tensorsFed+i, 1)[0])
-	}
-	out, err := exec.Call(args...)
-	require.NoError(r, err)
-	for _, x := range out {
-		values, err := tensors.CopyFlatData[float32](x)
-		require.NoError(r, err)
-		results = append(results, values)
-	}
-	kept = make([][]float32, tensorsFed)
-	for i, x := range inputs {
-		if !given[i] {
-			kept[i], err = tensors.CopyFlatData[float32](x)
+	for range 2 {
+		results, kept = nil, make([][]float32, tensorsFed)
+		var args []any
+		inputs := make([]*tensors.Tensor, tensorsFed)
+		for i := range inputs {
+			inputs[i] = tensors.FromFlatDataAndDimensions(fed(i, size), size)
+			if !given[i] {
+				args = append(args, inputs[i])
+				continue
+			}
+			donated, err := graph.DonateTensorBuffer(inputs[i], b, 0)
 			require.NoError(r, err)
+			args = append(args, donated)
+		}
+		for i := range scalarsFed {
+			args = append(args, fed(tensorsFed+i, 1)[0])
+		}
+		out, err := exec.Call(args...)
+		require.NoError(r, err)
+		for _, x := range out {
+			values, err := tensors.CopyFlatData[float32](x)
+			require.NoError(r, err)
+			results = append(results, values)
+			require.NoError(r, x.FinalizeAll()) // one is not the memory of another
+		}
+		for i, x := range inputs {
+			if !given[i] {
+				kept[i], err = tensors.CopyFlatData[float32](x)
+				require.NoError(r, err)
+			}
 		}
 	}
 	return results, kept
+}
+
+// A tensor that is given away may be fed once; a refused call leaves it as it is.
+func TestGivenAwayTwice(t *testing.T) {
+	b := open(t, "onnx")
+	builder := b.Builder("twice")
+	f := builder.Main()
+	shape := shapes.Make(dtypes.Float32, 4)
+	x, err := f.Parameter("x", shape, nil)
+	require.NoError(t, err)
+	y, err := f.Parameter("y", shape, nil)
+	require.NoError(t, err)
+	e, err := f.Exp(x)
+	require.NoError(t, err)
+	sum, err := f.Add(y, e)
+	require.NoError(t, err)
+	require.NoError(t, f.Return([]compute.Value{sum}, nil))
+	exec, err := builder.Compile()
+	require.NoError(t, err)
+	defer exec.Finalize()
+	fed, err := b.BufferFromFlatData(0, []float32{0, 0, 0, 1}, shape)
+	require.NoError(t, err)
+	for _, donate := range [][]bool{{true, false}, {false, true}, {true, true}} {
+		_, err = exec.Execute([]compute.Buffer{fed, fed}, donate, 0)
+		require.ErrorContains(t, err, "fed twice")
+	}
+	out, err := exec.Execute([]compute.Buffer{fed, fed}, nil, 0)
+	require.NoError(t, err)
+	values, err := out[0].Data()
+	require.NoError(t, err)
+	require.InDeltaSlice(t, []float32{1, 1, 1, 1 + math.E}, values, 1e-6)
+}
+
+// Graphs end with their backend, which waits for those that run.
+func TestFinalize(t *testing.T) {
+	b := open(t, "onnx")
+	shape := shapes.Make(dtypes.Float32, 200, 200)
+	compile := func() (compute.Executable, error) {
+		builder := b.Builder("product")
+		f := builder.Main()
+		x, err := f.Parameter("x", shape, nil)
+		require.NoError(t, err)
+		for range 20 {
+			x, err = f.DotGeneral(x, []int{1}, nil, x, []int{0}, nil, compute.DotGeneralConfig{})
+			require.NoError(t, err)
+		}
+		require.NoError(t, f.Return([]compute.Value{x}, nil))
+		return builder.Compile()
+	}
+	exec, err := compile()
+	require.NoError(t, err)
+	x, err := b.BufferFromFlatData(0, make([]float32, shape.Size()), shape)
+	require.NoError(t, err)
+	var running sync.WaitGroup
+	for range 4 {
+		running.Go(func() {
+			for err := error(nil); err == nil; {
+				_, err = exec.Execute([]compute.Buffer{x}, nil, 0)
+			}
+		})
+	}
+	b.Finalize()
+	running.Wait()
+	_, err = exec.Execute([]compute.Buffer{x}, nil, 0)
+	require.ErrorContains(t, err, "was finalized")
+	_, err = compile()
+	require.ErrorContains(t, err, "was finalized")
+	require.True(t, b.IsFinalized())
+	exec.Finalize()
 }
