@@ -316,10 +316,11 @@ func TestReadLabels(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{"b", "a", "c"}, got)
 	for says, text := range map[string]string{
-		"--group-column":       "a,b\n1,2\n1,2\n1,2\n",
-		"labels 2 stimuli,":    "group\nx\ny\n", // the head is no label of a third stimulus
-		"labels 2 stimuli":     "index,group\n0,a\n1,b\n",
-		"is not one of 0 to 2": "index,group\n0,a\n1,b\n1,c\n",
+		"--group-column":          "a,b\n1,2\n1,2\n1,2\n",
+		"labels 2 stimuli,":       "group\nx\ny\n", // the head is no label of a third stimulus
+		"labels 2 stimuli":        "index,group\n0,a\n1,b\n",
+		"is not one of 0 to 2":    "index,group\n0,a\n1,b\n1,c\n",
+		"stimulus 1 has no group": "group\na\n\"\"\nb\n",
 	} {
 		_, _, err := ReadLabels(write(t, dir, "g.csv", text), "", r)
 		require.ErrorContains(t, err, says)

@@ -63,7 +63,7 @@ func ReadLabels(file, column string, r *Recording) (labels []string, used string
 	if len(t.Columns) == 1 && t.Len() == r.Stimuli()-1 && column == "" {
 		first, others := t.Columns[0], t.Column(t.Columns[0])
 		if slices.Contains(others, first) {
-			return append([]string{first}, others...), "group", nil
+			return complete(file, append([]string{first}, others...), "group")
 		}
 	}
 	if used, err = labelColumn(t, column); err != nil {
@@ -79,13 +79,24 @@ func ReadLabels(file, column string, r *Recording) (labels []string, used string
 		if err != nil {
 			return nil, "", err
 		}
-		return pickFields(fields, lines), used, nil
+		return complete(file, pickFields(fields, lines), used)
 	}
 	if len(fields) != r.Stimuli() {
 		return nil, "", fault.Invalidf("%s labels %d stimuli, there are %d", file, len(fields), r.Stimuli())
 	}
 	lines, err := positions(t)
-	return pickFields(fields, lines), used, err
+	if err != nil {
+		return nil, "", err
+	}
+	return complete(file, pickFields(fields, lines), used)
+}
+
+// complete refuses labels of which one is empty: the stimuli without would be a group of their own.
+func complete(file string, labels []string, column string) ([]string, string, error) {
+	if i := slices.Index(labels, ""); i >= 0 {
+		return nil, "", fault.Invalidf("%s: stimulus %d has no %s: label it, or leave the stimulus out", file, i, column)
+	}
+	return labels, column, nil
 }
 
 func labelColumn(t *Table, asked string) (string, error) {

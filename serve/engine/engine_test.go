@@ -393,14 +393,18 @@ func TestFolder(t *testing.T) {
 	write("broken.onnx", bytes.Repeat([]byte{0xff}, 100))
 	write("empty.onnx", nil)
 	write("notes.txt", []byte("x"))
+	write("two words.onnx", data)
 	f, err := NewFolder(dir)
 	require.NoError(t, err)
 	models, broken, err := f.List()
 	require.NoError(t, err)
 	require.Len(t, models, 1)
-	require.Len(t, broken, 2)
+	require.Len(t, broken, 3)
 	for _, b := range broken {
 		require.NotContains(t, b.Error, dir, "paths of the machine stay inside")
+		if b.Name == "two words" {
+			require.Contains(t, b.Error, "rename the file")
+		}
 	}
 	_, err = f.Get("rump")
 	require.Equal(t, fault.NotFound, fault.CodeOf(err))

@@ -54,29 +54,41 @@ const GradientSuffix = ".gradient"
 
 // Names returns the names of the model files, sorted.
 func (f *Folder) Names() ([]string, error) {
+	names, _, err := f.names()
+	return names, err
+}
+
+// names returns also the names of files that cannot be models' names.
+func (f *Folder) names() (names, misnamed []string, err error) {
 	entries, err := os.ReadDir(f.dir)
 	if err != nil {
-		return nil, fmt.Errorf("list models: %w", err)
+		return nil, nil, fmt.Errorf("list models: %w", err)
 	}
-	var names []string
 	for _, e := range entries {
 		name, ok := strings.CutSuffix(e.Name(), ".onnx")
-		if ok && !e.IsDir() && modelName.MatchString(name) && !strings.HasSuffix(name, GradientSuffix) {
+		switch {
+		case !ok || e.IsDir() || strings.HasPrefix(name, ".") || strings.HasSuffix(name, GradientSuffix):
+		case modelName.MatchString(name):
 			names = append(names, name)
+		default:
+			misnamed = append(misnamed, name)
 		}
 	}
 	slices.Sort(names)
-	return names, nil
+	return names, misnamed, nil
 }
 
 // List reads every model of the folder.
 func (f *Folder) List() ([]*Model, []Broken, error) {
-	names, err := f.Names()
+	names, misnamed, err := f.names()
 	if err != nil {
 		return nil, nil, err
 	}
 	var models []*Model
 	var broken []Broken
+	for _, name := range misnamed {
+		broken = append(broken, Broken{name, "a model's name has letters, digits and . _ + - only, at most 128: rename the file"})
+	}
 	for _, name := range names {
 		m, err := f.load(name)
 		if err != nil {

@@ -268,8 +268,13 @@ func (v *Evaluation) gradientFile() (string, error) {
 			return beside, nil
 		}
 	}
-	return "", fault.Invalidf("attacks on gradients need the gradient graph of model %s, and there is no %s: make it with 'striate export … --gradient %s --out FILE' and give --gradient FILE, or ask for square, which needs logits only",
-		v.Model.Name, filepath.Base(beside), v.Options.Logits)
+	missing := "none was given"
+	if beside != "" {
+		missing = "there is no " + filepath.Base(beside)
+	}
+	return "", fault.Invalidf("attacks on gradients need the gradient graph of model %s, and %s: give --gradient FILE, a graph that takes image and cotangent "+
+		"and has the outputs gradient and %s ('striate export … --gradient %s' writes that of a network of its own), or ask for square, which needs logits only",
+		v.Model.Name, missing, v.Options.Logits, v.Options.Logits)
 }
 
 // ParseEpsilons reads budgets.

@@ -79,12 +79,7 @@ func findRoot(files fs.FS) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	var folders []string
-	for _, e := range entries {
-		if e.IsDir() && !hidden(e.Name()) {
-			folders = append(folders, e.Name())
-		}
-	}
+	folders := foldersAmong(files, ".", entries)
 	if slices.Contains(folders, "train") || slices.Contains(folders, "val") {
 		return ".", nil
 	}
@@ -96,6 +91,22 @@ func findRoot(files fs.FS) (string, error) {
 		}
 	}
 	return "", errors.New("has neither train/<class>/ nor val/<class>/ (an image folder as torchvision's ImageFolder reads it)")
+}
+
+// foldersAmong are the names of the entries of a folder that are folders, or links to some.
+func foldersAmong(files fs.FS, parent string, entries []fs.DirEntry) []string {
+	var folders []string
+	for _, e := range entries {
+		isDir := e.IsDir()
+		if e.Type()&fs.ModeSymlink != 0 {
+			info, err := fs.Stat(files, path.Join(parent, e.Name()))
+			isDir = err == nil && info.IsDir()
+		}
+		if isDir && !hidden(e.Name()) {
+			folders = append(folders, e.Name())
+		}
+	}
+	return folders
 }
 
 // hidden tells of names that archivers and file managers leave behind.
@@ -122,12 +133,7 @@ func (s *Source) Split(name string, classes []string) (*Split, error) {
 		err = split.listAnnotated(annotations)
 		return split.checked(err)
 	}
-	var folders []string
-	for _, e := range entries {
-		if e.IsDir() && !hidden(e.Name()) {
-			folders = append(folders, e.Name())
-		}
-	}
+	folders := foldersAmong(s.files, top, entries)
 	slices.Sort(folders)
 	if classes == nil {
 		split.Classes = folders

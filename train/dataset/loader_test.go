@@ -300,6 +300,21 @@ func TestOnDevice(t *testing.T) {
 	}
 }
 
+// Links to folders are folders, as torchvision sees them.
+func TestLinkedFolders(t *testing.T) {
+	dir, linked := folder(t, twoClasses(t)), t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(linked, "train"), 0o755))
+	for _, class := range []string{"class0", "class1"} {
+		require.NoError(t, os.Symlink(filepath.Join(dir, "train", class), filepath.Join(linked, "train", class)))
+	}
+	require.NoError(t, os.Symlink(filepath.Join(dir, "val"), filepath.Join(linked, "val")))
+	for _, name := range []string{"train", "val"} {
+		want, got := openSplit(t, dir, name), openSplit(t, linked, name)
+		require.Equal(t, want.Samples, got.Samples)
+		require.Equal(t, want.Digest(), got.Digest())
+	}
+}
+
 // Validation fills its last batch with images of weight 0, and Fill makes up for them.
 func TestValidation(t *testing.T) {
 	split := openSplit(t, folder(t, twoClasses(t)), "val")

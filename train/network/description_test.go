@@ -112,7 +112,7 @@ func TestShapesThatCannotWorkAreRefused(t *testing.T) {
 		_, err := f.Description()
 		require.ErrorContains(t, err, says)
 		require.NotContains(t, err.Error(), "\n")
-		require.Contains(t, []fault.Code{fault.Invalid, fault.NotFound}, fault.CodeOf(err), says)
+		require.Contains(t, []fault.Code{fault.Invalid, fault.Misuse}, fault.CodeOf(err), says)
 	}
 }
 

@@ -29,7 +29,7 @@ func (f Flags) Description() (Description, error) {
 	}
 	d, err := Preset(name)
 	if err != nil {
-		return Description{}, err
+		return Description{}, fault.Misusef("%w", err)
 	}
 	override(&d.Classes, f.Classes)
 	override(&d.Size, f.Size)
