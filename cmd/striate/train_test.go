@@ -76,7 +76,7 @@ func TestTrainRefusals(t *testing.T) {
 	mustFail(t, 1, "is not the folder of a training run", "train", "--out", out, "--resume")
 	mustFail(t, 2, "give rising numbers", "train", "--out", out, "--data", data, "--milestones", "5,4")
 	mustFail(t, 2, "no number such as", "train", "--out", out, "--data", data, "--epsilon", "4/0")
-	mustFail(t, 1, "resnet51", "train", "--out", out, "--data", data, "--network", "resnet51")
+	mustFail(t, 2, "resnet51", "train", "--out", out, "--data", data, "--network", "resnet51")
 	mustFail(t, 1, "not in this build", "train", "--out", out, "--data", data, "--backend", "tpu")
 	mustFail(t, 1, "no parameters at", "train", "--out", out, "--data", data, "--mode", "validate")
 }
