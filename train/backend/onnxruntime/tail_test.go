@@ -29,6 +29,14 @@ var operations = []func(x, y *graph.Node) *graph.Node{graph.Add, graph.Sub, grap
 	func(x, y *graph.Node) *graph.Node { return graph.Add(x, graph.ReduceAllMax(y)) },
 	func(x, y *graph.Node) *graph.Node { return graph.Add(x, graph.MulScalar(y, 0.75)) },
 	func(x, y *graph.Node) *graph.Node { return graph.Sub(x, graph.MulScalar(y, 0.75)) },
+	func(x, y *graph.Node) *graph.Node {
+		return graph.Add(graph.MulScalar(x, 0.5), graph.MulScalar(y, 0.75))
+	},
+	func(x, y *graph.Node) *graph.Node { return graph.Sub(graph.MulScalar(x, 0.75), y) },
+	func(x, y *graph.Node) *graph.Node { // a product that is read twice
+		product := graph.MulScalar(y, 0.75)
+		return graph.Mul(product, graph.Add(x, product))
+	},
 	func(x, y *graph.Node) *graph.Node { // a scalar whose broadcast is written
 		return graph.Sub(graph.BroadcastToDims(graph.ReduceAllMax(y), x.Shape().Dimensions...), x)
 	},
