@@ -145,6 +145,23 @@ func evaluate(r *rapid.T, b compute.Backend, fn func([]*graph.Node) []*graph.Nod
 	return results, kept
 }
 
+// A product that a sum takes in, and that is an output, too.
+func TestProductIsAlsoAnOutput(t *testing.T) {
+	exec, err := graph.NewExec(open(t, "onnx"), func(x, y *graph.Node) []*graph.Node {
+		product := graph.MulScalar(graph.Neg(x), 0.5)
+		return []*graph.Node{product, graph.Add(y, product), product}
+	})
+	require.NoError(t, err)
+	defer exec.Finalize()
+	out, err := exec.Call(tensors.FromFlatDataAndDimensions([]float32{1, 2}, 2), tensors.FromFlatDataAndDimensions([]float32{3, 4}, 2))
+	require.NoError(t, err)
+	for i, want := range [][]float32{{-0.5, -1}, {2.5, 3}, {-0.5, -1}} {
+		got, err := tensors.CopyFlatData[float32](out[i])
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+	}
+}
+
 // A tensor that is given away may be fed once; a refused call leaves it as it is.
 func TestGivenAwayTwice(t *testing.T) {
 	b := open(t, "onnx")
