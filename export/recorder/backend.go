@@ -55,12 +55,16 @@ func TapeOf(e compute.Executable) (*Tape, error) {
 // executable holds a tape that is not run.
 type executable struct{ tape *Tape }
 
+// Finalize does nothing: there is nothing but the tape.
 func (executable) Finalize() {}
 
+// Inputs returns names and shapes of the parameters.
 func (e executable) Inputs() ([]string, []shapes.Shape) { return e.tape.Inputs() }
 
+// Outputs returns the shapes of the outputs.
 func (e executable) Outputs() []shapes.Shape { return e.tape.OutputShapes() }
 
+// Execute is refused.
 func (executable) Execute([]compute.Buffer, []bool, compute.DeviceNum) ([]compute.Buffer, error) {
 	return nil, fmt.Errorf("a graph built on the recording backend cannot be run")
 }
@@ -103,10 +107,13 @@ func NewBuilder(name string, compile func(*Tape) (compute.Executable, error)) co
 	return b
 }
 
+// Name returns the name of the computation.
 func (b *builder) Name() string { return b.name }
 
+// Main returns the only function there is.
 func (b *builder) Main() compute.Function { return b.main }
 
+// NewFunction is refused.
 func (b *builder) NewFunction(name string) (compute.Function, error) {
 	return nil, fmt.Errorf("function %q: %w", name, compute.ErrNotImplemented)
 }

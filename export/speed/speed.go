@@ -36,8 +36,8 @@ type Row struct {
 	Runs int     `json:"runs"`
 }
 
-// Measure runs the models in turn for each batch size, a second at least for each, and returns rows
-// ordered by batch, then model. threads is the number of cores, 0 for all.
+// Measure runs the models in turn for each batch size, for the seconds given on average, and returns
+// rows ordered by batch, then model. threads is the number of cores, 0 for all.
 func Measure(ctx context.Context, models []Model, batches []int, seconds float64, threads int) ([]Row, error) {
 	var rows []Row
 	subjects := make([]*subject, len(models))

@@ -106,9 +106,9 @@ func NewModel(name string, data []byte) (*Model, error) {
 	if found {
 		m.Card, m.CardSource = c, "model"
 	}
-	seen := seesInput(graph, m.Input.Name)
+	constant := fixed(graph)
 	for _, t := range graph.Tensors() {
-		if !seen[t.Name] {
+		if constant[t.Name] {
 			continue
 		}
 		info := LayerInfo{Name: t.Name, Shape: sampleShape(t.Shape)}
@@ -124,23 +124,24 @@ func NewModel(name string, data []byte) (*Model, error) {
 	return m, nil
 }
 
-// seesInput returns the tensors that depend on the input: the others, what nodes make of constants,
-// respond to nothing. Whatever contains a subgraph, which sees the tensors around it, is counted in.
-func seesInput(graph *onnx.Model, input string) map[string]bool {
-	seen := map[string]bool{input: true}
-	for grown := true; grown; { // once, and once more, unless the nodes are out of order
-		grown = false
-		for _, node := range graph.Nodes() {
-			sees := slices.ContainsFunc(node.Input, func(name string) bool { return seen[name] }) ||
-				slices.ContainsFunc(node.Attribute, func(a *onnxpb.AttributeProto) bool { return a.G != nil || len(a.Graphs) > 0 })
-			for _, name := range node.Output {
-				if sees && name != "" && !seen[name] {
-					seen[name], grown = true, true
-				}
-			}
+// fixed returns the tensors that do not depend on the input, constants and what nodes make of
+// constants: they respond to nothing. Whatever contains a subgraph, which sees the tensors around it,
+// is not counted among them.
+func fixed(graph *onnx.Model) map[string]bool {
+	known := map[string]bool{"": true} // an optional input that is left out
+	for _, t := range graph.Tensors() {
+		if t.Constant {
+			known[t.Name] = true
 		}
 	}
-	return seen
+	for _, node := range graph.Nodes() { // in the order in which they run
+		sees := slices.ContainsFunc(node.Input, func(name string) bool { return !known[name] }) ||
+			slices.ContainsFunc(node.Attribute, func(a *onnxpb.AttributeProto) bool { return a.G != nil || len(a.Graphs) > 0 })
+		for _, name := range node.Output {
+			known[name] = known[name] || !sees
+		}
+	}
+	return known
 }
 
 // inputOf returns the one input that takes images.
